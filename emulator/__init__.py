@@ -1,0 +1,1 @@
+"""Runs template.yaml on one machine at AWS's semantics. Never deployed."""

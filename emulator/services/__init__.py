@@ -1,0 +1,1 @@
+"""The neighbours of the emulated services: moto, MariaDB, Kinesis, the X-Ray daemon."""

@@ -1,0 +1,40 @@
+"""What the interpreter needs from outside: a Lambda service and a way to call any other AWS API."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """The answer of a Lambda invocation."""
+
+    payload: bytes
+    function_error: str | None  # "Unhandled" or "Handled" where the function failed, None where it succeeded
+    executed_version: str
+    status_code: int
+    request_id: str
+
+
+class LambdaInvoker(Protocol):
+    """Invokes a function and waits for its answer."""
+
+    async def invoke(self, function_name_or_arn: str, payload: bytes, *, trace_header: str | None) -> InvokeResult:
+        """The function's answer, an error of the function included; raises AwsError where Lambda itself refuses.
+
+        It is never cancelled when a state times out or a Map stops: as on AWS the function runs to its end and
+        its answer is dropped. Only the service's `close()` cancels it.
+        """
+        ...
+
+
+class SdkCaller(Protocol):
+    """Calls an AWS API by name."""
+
+    async def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The response in botocore's shape.
+
+        `service` is botocore's name ("s3", "stepfunctions"), `operation` is PascalCase ("PutObject"), `parameters`
+        are in botocore's shape (the interpreter has translated them from the Amazon States Language).
+        Raises AwsError where the service refuses.
+        """
+        ...

@@ -1,0 +1,234 @@
+"""The database through PyMySQL: one connection an environment, made when first used and replaced when broken."""
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
+
+import pymysql
+import pymysql.cursors
+from pymysql.constants import CR, ER
+
+from express_batch.database import RowRefusedError, TableMismatchError, Transaction
+from express_batch.errors import DatabaseUnavailableError, JobQueryError
+from express_batch.job_contract import User
+from express_batch.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+# A statement over 16 KB pins an RDS Proxy session
+# (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html); PyMySQL's own bound is 1,024,000.
+MAX_STATEMENT_BYTES = 16_000
+TRANSACTION_ATTEMPTS = 6
+DEADLOCK_CODES = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
+# Values that one row is to blame for.
+ROW_CODES = {
+    ER.BAD_NULL_ERROR,
+    ER.WARN_DATA_OUT_OF_RANGE,
+    ER.WARN_DATA_TRUNCATED,
+    ER.TRUNCATED_WRONG_VALUE,
+    ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
+    ER.DATA_TOO_LONG,
+    ER.NO_DEFAULT_FOR_FIELD,
+    ER.NO_REFERENCED_ROW_2,
+    1690,  # a number out of range in an expression
+    3140,  # invalid JSON
+    3819,  # a CHECK constraint, MySQL
+    ER.CONSTRAINT_FAILED,  # a CHECK constraint, MariaDB
+}
+TABLE_CODES = {
+    ER.NO_SUCH_TABLE,
+    ER.BAD_FIELD_ERROR,
+    ER.WRONG_VALUE_COUNT_ON_ROW,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+}
+# The server refuses everybody for now: too many connections, shutting down, read-only after a failover.
+SERVER_CODES = {
+    ER.CON_COUNT_ERROR,
+    ER.TOO_MANY_USER_CONNECTIONS,
+    ER.USER_LIMIT_REACHED,
+    ER.SERVER_SHUTDOWN,
+    ER.OPTION_PREVENTS_STATEMENT,
+    ER.QUERY_INTERRUPTED,
+    ER.RECORD_FILE_FULL,
+    ER.DISK_FULL,
+    1836,  # running in read-only mode
+    3169,  # the session was killed
+    4031,  # disconnected after inactivity
+}
+
+
+class _BoundedCursor(pymysql.cursors.Cursor):
+    max_stmt_length = MAX_STATEMENT_BYTES
+
+
+class MysqlDatabase:
+    """A Database. Not for several threads."""
+
+    def __init__(self, settings: DatabaseSettings, make_password: Callable[[], str]) -> None:
+        self._settings = settings
+        self._make_password = make_password
+        self._connection: Any = None
+
+    def run_transaction(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` returns, committed; `work` runs again after a dead-lock or on a new connection."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._run_once(work)
+            except (pymysql.err.OperationalError, pymysql.err.InterfaceError, pymysql.err.InternalError) as error:
+                code = error.args[0] if error.args else 0
+                if code in DEADLOCK_CODES:
+                    self._roll_back()
+                    problem = "lost every dead-lock"
+                elif self._is_broken(error, code):
+                    self.close()
+                    problem = "does not keep a connection"
+                else:
+                    self.close()
+                    raise
+                if attempt == TRANSACTION_ATTEMPTS:
+                    raise DatabaseUnavailableError(
+                        f"{self._address} {problem} (MySQL error {code}, {attempt} attempts)"
+                    ) from error
+                time.sleep(random.uniform(0, 0.05 * 2.0**attempt))  # noqa: S311
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def stream_users(self, query: str) -> Generator[User, None, None]:
+        """The users of the job's query, fetched while they are taken."""
+        connection = self._connect()
+        try:
+            with connection.cursor(pymysql.cursors.SSCursor) as cursor:
+                cursor.execute(query)
+                while rows := cursor.fetchmany(1000):
+                    for user_id, tenant_id in rows:
+                        yield User(str(user_id), str(tenant_id))
+            connection.commit()
+        except pymysql.err.Error as error:
+            self.close()
+            code = error.args[0] if error.args else 0
+            if isinstance(error, pymysql.err.ProgrammingError) or code in TABLE_CODES:
+                raise JobQueryError(
+                    f"the job's SELECT_USERS is refused (MySQL error {code}): "
+                    f"check its table and columns in {self._settings.database_name}"
+                ) from error
+            raise DatabaseUnavailableError(
+                f"{self._address} broke off while users were listed (MySQL error {code})"
+            ) from error
+        except (TypeError, ValueError) as error:
+            self.close()
+            raise JobQueryError(
+                "the job's SELECT_USERS must list exactly two columns: user_id and tenant_id"
+            ) from error
+        except GeneratorExit:
+            self.close()  # rows are still on their way
+            raise
+
+    def close(self) -> None:
+        """Drop the connection; the next use makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.open:
+            connection.close()
+
+    def _run_once(self, work: Callable[[Transaction], T]) -> T:
+        connection = self._connect()
+        connection.begin()
+        with connection.cursor(_BoundedCursor) as cursor:
+            result = work(_MysqlTransaction(cursor))
+        connection.commit()
+        return result
+
+    def _roll_back(self) -> None:
+        if self._connection is None or not self._connection.open:
+            self._connection = None
+            return
+        try:
+            self._connection.rollback()
+        except pymysql.err.Error:
+            self.close()
+
+    @staticmethod
+    def _is_broken(error: Exception, code: int) -> bool:
+        return (
+            isinstance(error, pymysql.err.InterfaceError)
+            or code in SERVER_CODES
+            or CR.CR_ERROR_FIRST <= code <= CR.CR_ERROR_LAST
+        )
+
+    @property
+    def _address(self) -> str:
+        return f"database {self._settings.database_host}:{self._settings.database_port}"
+
+    def _connect(self) -> Any:
+        if self._connection is not None and self._connection.open:
+            return self._connection
+        settings = self._settings
+        try:
+            self._connection = pymysql.connect(
+                host=settings.database_host,
+                port=settings.database_port,
+                user=settings.database_user,
+                password=self._make_password(),
+                database=settings.database_name,
+                charset="utf8mb4",
+                # Out-of-range values must be errors; SQL_MODE does not pin an RDS Proxy session.
+                sql_mode="STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO",
+                # create_default_context verifies certificate and host name; `ssl_ca=` alone would verify neither.
+                ssl=ssl.create_default_context() if settings.database_tls == "verify" else None,
+                ssl_disabled=settings.database_tls == "off",
+                connect_timeout=5,
+                read_timeout=30,
+                write_timeout=30,
+            )
+        except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
+            code = error.args[0] if error.args else 0
+            raise DatabaseUnavailableError(
+                f"{self._address} takes no connection as {settings.database_user} (MySQL error {code}): "
+                "is it up, is the security group open, may this role connect?"
+            ) from error
+        return self._connection
+
+
+class _MysqlTransaction:
+    def __init__(self, cursor: pymysql.cursors.Cursor) -> None:
+        self._cursor = cursor
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement."""
+        return _translated(lambda: self._cursor.execute(statement, tuple(parameters)))
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one INSERT for many rows, in statements of at most MAX_STATEMENT_BYTES."""
+        _translated(lambda: self._cursor.executemany(statement, rows))
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        _translated(lambda: self._cursor.execute(statement, tuple(parameters)))
+        return list(self._cursor.fetchall())
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        """Run `work` behind a savepoint."""
+        self._cursor.execute("SAVEPOINT attempt")
+        try:
+            work()
+        except (RowRefusedError, TableMismatchError):
+            self._cursor.execute("ROLLBACK TO SAVEPOINT attempt")
+            raise
+        self._cursor.execute("RELEASE SAVEPOINT attempt")
+
+
+def _translated(statement: Callable[[], T]) -> T:
+    try:
+        return statement()
+    except pymysql.err.Error as error:
+        code = error.args[0] if error.args else 0
+        if code in ROW_CODES or isinstance(error, pymysql.err.DataError):
+            raise RowRefusedError(code) from error
+        if code in TABLE_CODES:
+            raise TableMismatchError(code) from error
+        raise

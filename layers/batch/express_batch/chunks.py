@@ -1,0 +1,68 @@
+"""Chunks: the users of a run, cut into S3 objects that a slice is read out of."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from express_batch.errors import ChunkUnreadableError, InvalidEventError
+from express_batch.job_contract import User
+from express_batch.ports import ObjectStore
+from express_batch.run_layout import check_run_id, chunk_key
+
+CHUNK_VERSION = 1
+
+
+def cut_chunks(users: Iterable[User], size: int) -> Iterator[list[User]]:
+    """Lists of `size` users in their order; the last may be shorter, none is empty."""
+    iterator = iter(users)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def encode_chunk(run_id: str, chunk: int, users: list[User]) -> bytes:
+    """The chunk object."""
+    document = {"version": CHUNK_VERSION, "run_id": run_id, "chunk": chunk, "users": users}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_chunk(store: ObjectStore, run_id: str, chunk: int) -> list[User]:
+    """The users of one chunk. Raises ChunkUnreadableError that names the object and what is wrong with it."""
+    key = chunk_key(run_id, chunk)
+    body = store.get(key)
+    if body is None:
+        raise ChunkUnreadableError(f"{key} does not exist: the bucket's lifecycle may have expired it, start a new run")
+    try:
+        document = json.loads(body)
+        if document["version"] != CHUNK_VERSION or document["run_id"] != run_id or document["chunk"] != chunk:
+            raise ValueError("it belongs to another run or version")
+        return [User(str(user_id), str(tenant_id)) for user_id, tenant_id in document["users"]]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ChunkUnreadableError(
+            f"{key} is no chunk of version {CHUNK_VERSION} ({type(error).__name__}): "
+            "only ListUsers may write there, start a new run"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The users one invocation takes: positions `start` to `end` of a chunk."""
+
+    run_id: str
+    chunk: int
+    start: int
+    end: int  # exclusive
+
+    @classmethod
+    def from_event(cls, event: object) -> "Slice":
+        """The slice an event asks for. Raises InvalidEventError that says what is wrong."""
+        if not isinstance(event, dict):
+            raise InvalidEventError(f"the event is a {type(event).__name__}: expected run_id, chunk, start and end")
+        numbers = {name: event.get(name) for name in ("chunk", "start", "end")}
+        for name, value in numbers.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise InvalidEventError(f"{name} is {value!r}: expected a whole number from 0")
+        slice_ = cls(check_run_id(event.get("run_id")), event["chunk"], event["start"], event["end"])
+        if slice_.start >= slice_.end:
+            raise InvalidEventError(f"start {slice_.start} is not below end {slice_.end}")
+        return slice_

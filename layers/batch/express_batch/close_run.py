@@ -1,0 +1,139 @@
+"""CloseRun: waits, bounded, until every listed user is written or failed, and says how the run ended."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from express_batch import ledger
+from express_batch.database import Database
+from express_batch.errors import InvalidEventError
+from express_batch.failures import FailedPosition, read_failures
+from express_batch.observability import Observer
+from express_batch.ports import ObjectStore
+from express_batch.run_layout import check_run_id, failures_prefix
+
+FAILURE_READERS = 16
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class ClosingRequest:
+    """The run to close and what was listed for it."""
+
+    run_id: str
+    users_listed: int
+    chunk_sizes: dict[int, int]
+
+    @classmethod
+    def from_event(cls, event: object) -> "ClosingRequest":
+        """The request. Raises InvalidEventError."""
+        if not isinstance(event, dict):
+            raise InvalidEventError(f"the event is a {type(event).__name__}: expected run_id, users_listed and chunks")
+        try:
+            sizes = {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in event["chunks"]}
+            request = cls(check_run_id(event.get("run_id")), int(event["users_listed"]), sizes)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidEventError(
+                f"the event lacks users_listed or chunks ({type(error).__name__}): start UserBatch, which sends them"
+            ) from error
+        if sum(sizes.values()) != request.users_listed:
+            raise InvalidEventError(f"users_listed is {request.users_listed}, the chunks hold {sum(sizes.values())}")
+        return request
+
+
+class FailureReader:
+    """The run's failure records; each object is read once."""
+
+    def __init__(self, store: ObjectStore, run_id: str, observer: Observer) -> None:
+        self._store = store
+        self._prefix = failures_prefix(run_id)
+        self._observer = observer
+        self._read: set[str] = set()
+        self._reasons: dict[tuple[int, int], str] = {}
+
+    def read_new(self) -> dict[tuple[int, int], str]:
+        """{(chunk, position): reason} of all failure records that exist by now."""
+        new = [key for key in self._store.list_keys(self._prefix) if key not in self._read]
+        if new:
+            with ThreadPoolExecutor(min(FAILURE_READERS, len(new))) as readers:
+                for key, failures in zip(new, readers.map(self._read_one, new), strict=True):
+                    self._read.add(key)
+                    self._reasons.update({(failure.chunk, failure.position): failure.reason for failure in failures})
+        return self._reasons
+
+    def _read_one(self, key: str) -> Sequence[FailedPosition]:
+        body = self._store.get(key)
+        try:
+            return list(read_failures(body or b""))
+        except ValueError as error:
+            self._observer.warn("failure record unreadable", key=key, reason=str(error))
+            return []
+
+
+def close_run(
+    request: ClosingRequest,
+    *,
+    tenant_group: str,
+    wait_seconds: float,
+    database: Database,
+    store: ObjectStore,
+    observer: Observer,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """{"run_id", "status", "users_listed", "rows_written", "users_failed", "users_missing", "failed_by_reason"}.
+
+    Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError.
+    """
+    deadline = clock() + wait_seconds
+    failures = FailureReader(store, request.run_id, observer)
+    account, reasons = _count(request, tenant_group, database, failures)
+    pause = FIRST_PAUSE_SECONDS
+    while account.users_missing and clock() < deadline:
+        sleep(min(pause, max(0.0, deadline - clock())))
+        pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+        account, reasons = _count(request, tenant_group, database, failures)
+    database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
+    observer.log(
+        "run closed",
+        status=account.status,
+        users_listed=account.users_listed,
+        rows_written=account.rows_written,
+        users_failed=account.users_failed,
+        users_missing=account.users_missing,
+        failed_by_reason=reasons,
+    )
+    return {
+        "run_id": request.run_id,
+        "status": account.status,
+        "users_listed": account.users_listed,
+        "rows_written": account.rows_written,
+        "users_failed": account.users_failed,
+        "users_missing": account.users_missing,
+        "failed_by_reason": reasons,
+    }
+
+
+def _count(
+    request: ClosingRequest, tenant_group: str, database: Database, failures: FailureReader
+) -> tuple[ledger.RunAccount, dict[str, int]]:
+    written = database.run_transaction(lambda tx: ledger.read_written(tx, tenant_group, request.run_id))
+    written = {chunk: mask & ((1 << request.chunk_sizes.get(chunk, 0)) - 1) for chunk, mask in written.items()}
+    rows_written = sum(mask.bit_count() for mask in written.values())
+    failed = {
+        place: reason
+        for place, reason in failures.read_new().items()
+        # A user that a later attempt has written is not failed; a position never listed counts for nothing.
+        if place[1] < request.chunk_sizes.get(place[0], 0) and not written.get(place[0], 0) >> place[1] & 1
+    }
+    account = ledger.RunAccount(
+        users_listed=request.users_listed,
+        rows_written=rows_written,
+        users_failed=len(failed),
+        users_missing=request.users_listed - rows_written - len(failed),
+    )
+    return account, dict(sorted(Counter(failed.values()).items()))

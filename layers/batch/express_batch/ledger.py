@@ -1,0 +1,122 @@
+"""The ledger: the account of each run, in the tables batch_run and batch_write (migrations/).
+
+batch_write has one row for each stream record that was written, with the positions it held as a bit mask. A record
+delivered twice meets its own primary key and changes nothing; two attempts at one slice overlap in their masks and
+their union still counts each user once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from express_batch.database import RowRefusedError, TableMismatchError, Transaction
+from express_batch.errors import SchemaError
+from express_batch.positions import mask_from_bytes, mask_to_bytes
+
+
+@dataclass(frozen=True)
+class WriteEntry:
+    """The account of one stream record."""
+
+    run_id: str
+    record_id: str
+    chunk: int
+    start: int  # position in the chunk that the mask's bit 0 stands for
+    mask: int
+
+
+@dataclass(frozen=True)
+class RunAccount:
+    """A run in numbers: users_listed = rows_written + users_failed + users_missing."""
+
+    users_listed: int
+    rows_written: int
+    users_failed: int
+    users_missing: int
+
+    @property
+    def status(self) -> str:
+        """COMPLETE: all written. PARTIAL: some failed, all accounted for. INCOMPLETE: some are missing."""
+        if self.users_missing:
+            return "INCOMPLETE"
+        return "PARTIAL" if self.users_failed else "COMPLETE"
+
+
+def open_run(tx: Transaction, tenant_group: str, run_id: str, scheduled_time: str, users_listed: int) -> None:
+    """Note that the run has been listed. Repeating it is harmless."""
+    _guarded_execute(
+        tx,
+        "INSERT INTO batch_run (tenant_group, run_id, scheduled_time, status, users_listed, listed_at)"
+        " VALUES (%s, %s, %s, 'RUNNING', %s, UTC_TIMESTAMP(3))"
+        " ON DUPLICATE KEY UPDATE users_listed = VALUES(users_listed)",
+        (tenant_group, run_id, scheduled_time, users_listed),
+    )
+
+
+def record_writes(tx: Transaction, tenant_group: str, entries: Iterable[WriteEntry]) -> None:
+    """Account for records, each once however often it comes."""
+    rows = [
+        (tenant_group, entry.run_id, entry.record_id, entry.chunk, entry.start, mask_to_bytes(entry.mask))
+        for entry in sorted(entries, key=lambda entry: (entry.run_id, entry.record_id))
+    ]
+    if not rows:
+        return
+    try:
+        tx.execute_many(
+            "INSERT INTO batch_write (tenant_group, run_id, record_id, chunk, start_position, positions)"
+            " VALUES (%s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE record_id = record_id",
+            rows,
+        )
+    except (TableMismatchError, RowRefusedError) as error:
+        raise _schema_error("batch_write", error) from error
+
+
+def read_written(tx: Transaction, tenant_group: str, run_id: str) -> dict[int, int]:
+    """For each chunk of the run the mask of the positions that are written."""
+    written: dict[int, int] = defaultdict(int)
+    for chunk, start, positions in _guarded_query(
+        tx,
+        "SELECT chunk, start_position, positions FROM batch_write WHERE tenant_group = %s AND run_id = %s",
+        (tenant_group, run_id),
+    ):
+        written[chunk] |= mask_from_bytes(positions) << start
+    return dict(written)
+
+
+def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccount) -> None:
+    """Note how the run ended. A later, more complete account replaces an earlier one."""
+    _guarded_execute(
+        tx,
+        "UPDATE batch_run SET status = %s, users_listed = %s, rows_written = %s, users_failed = %s, users_missing = %s,"
+        " closed_at = UTC_TIMESTAMP(3) WHERE tenant_group = %s AND run_id = %s",
+        (
+            account.status,
+            account.users_listed,
+            account.rows_written,
+            account.users_failed,
+            account.users_missing,
+            tenant_group,
+            run_id,
+        ),
+    )
+
+
+def _guarded_execute(tx: Transaction, statement: str, parameters: tuple[object, ...]) -> None:
+    try:
+        tx.execute(statement, parameters)
+    except (TableMismatchError, RowRefusedError) as error:
+        raise _schema_error("batch_run", error) from error
+
+
+def _guarded_query(tx: Transaction, statement: str, parameters: tuple[object, ...]) -> Iterable[tuple[int, int, bytes]]:
+    try:
+        return tx.query(statement, parameters)
+    except TableMismatchError as error:
+        raise _schema_error("batch_write", error) from error
+
+
+def _schema_error(table: str, error: Exception) -> SchemaError:
+    return SchemaError(
+        f"table {table} is missing or differs ({error}): "
+        "apply migrations/ to this database, and grant this user its tables"
+    )

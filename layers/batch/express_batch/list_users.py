@@ -1,0 +1,87 @@
+"""ListUsers: claims the run, lists its users into chunks in S3, and answers with counts only."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from express_batch import ledger
+from express_batch.chunks import cut_chunks, encode_chunk
+from express_batch.database import Database
+from express_batch.errors import InvalidEventError, ListingTooLargeError, SettingsError
+from express_batch.job_contract import Job
+from express_batch.observability import Observer
+from express_batch.ports import ObjectStore
+from express_batch.run_layout import chunk_key, make_run_id, started_key
+
+# A state's payload is limited to 262,144 bytes and DataLimitExceeded cannot be caught, so the guard is here
+# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+MAX_LISTING_BYTES = 240_000
+CHUNK_WRITERS = 8
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """What the state machine hands to ListUsers."""
+
+    scheduled_time: str
+    execution: str  # the same for every attempt of one execution, different for a duplicate of it
+
+    @classmethod
+    def from_event(cls, event: object) -> "StartRequest":
+        """The request. Raises InvalidEventError."""
+        if not isinstance(event, dict):
+            raise InvalidEventError(f"the event is a {type(event).__name__}: expected scheduled_time and execution")
+        missing = [name for name in ("scheduled_time", "execution") if not isinstance(event.get(name), str)]
+        if missing:
+            raise InvalidEventError(f"the event lacks {', '.join(missing)}: start UserBatch, which sends them")
+        return cls(event["scheduled_time"], event["execution"])
+
+
+def list_users(
+    request: StartRequest,
+    *,
+    tenant_group: str,
+    chunk_size: int,
+    job: Job,
+    database: Database,
+    store: ObjectStore,
+    observer: Observer,
+) -> dict[str, Any]:
+    """{"run_id", "started", "users_listed", "chunks": [{"chunk", "user_count"}]}.
+
+    `started` is False, with nothing listed, when another execution has the run already.
+    Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError.
+    """
+    if chunk_size < 1:
+        raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
+    run_id = make_run_id(request.scheduled_time)
+    if not _claim_run(store, run_id, request):
+        observer.log("run already started", run_id=run_id)
+        return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
+
+    def write_chunk(numbered: tuple[int, list[Any]]) -> dict[str, int]:
+        number, users = numbered
+        store.put(chunk_key(run_id, number), encode_chunk(run_id, number, users))
+        return {"chunk": number, "user_count": len(users)}
+
+    with closing(database.stream_users(job.SELECT_USERS)) as users, ThreadPoolExecutor(CHUNK_WRITERS) as writers:
+        chunks = list(writers.map(write_chunk, enumerate(cut_chunks(users, chunk_size))))
+    listed = sum(chunk["user_count"] for chunk in chunks)
+    answer = {"run_id": run_id, "started": True, "users_listed": listed, "chunks": chunks}
+    size = len(json.dumps(answer))
+    if size > MAX_LISTING_BYTES:
+        raise ListingTooLargeError(
+            f"{len(chunks)} chunks make {size} bytes, a state's payload holds {MAX_LISTING_BYTES}: "
+            f"raise ChunkSize above {chunk_size}"
+        )
+    database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+    observer.log("users listed", run_id=run_id, users_listed=listed, chunks=len(chunks))
+    return answer
+
+
+def _claim_run(store: ObjectStore, run_id: str, request: StartRequest) -> bool:
+    """True when this execution owns the run: it is the first, or it repeats its own ListUsers."""
+    claim = json.dumps({"execution": request.execution, "scheduled_time": request.scheduled_time}).encode()
+    return store.put_if_absent(started_key(run_id), claim) or store.get(started_key(run_id)) == claim

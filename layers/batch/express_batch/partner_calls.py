@@ -1,0 +1,157 @@
+"""Calling the partner API for a slice: all users at once within a bound, retried while there is time left."""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from express_batch.errors import ApiThrottledError, MalformedAnswerError, PartnerApiError
+from express_batch.failures import UserFailure
+from express_batch.job_contract import Job, PartnerApi, Row, User
+from express_batch.stream_record import SyncedRow
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how far apart a user's call is repeated. Seconds."""
+
+    max_attempts: int = 5  # failures of the partner; being throttled is no failure and is bounded by time alone
+    base_delay: float = 0.1
+    max_delay: float = 5.0
+
+    def delay_after(self, failed_attempts: int, jitter: Callable[[], float]) -> float:
+        """Full jitter over an exponential bound
+        (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
+        return min(self.max_delay, self.base_delay * 2.0 ** (failed_attempts - 1)) * jitter()
+
+
+@dataclass(frozen=True)
+class SliceAnswers:
+    """What came of a slice: each of its users is in one of the two."""
+
+    rows: list[SyncedRow]
+    failures: list[UserFailure]
+
+
+async def fetch_slice(
+    users: Sequence[User],
+    *,
+    first_position: int,
+    job: Job,
+    api: PartnerApi,
+    calls_in_flight: int,
+    seconds_left: float,
+    now_microseconds: Callable[[], int],
+    policy: RetryPolicy | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> SliceAnswers:
+    """A row or a failure for each user. `first_position` is the first user's place in the chunk.
+
+    What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
+    the rows which are there can still be sent.
+    """
+    caller = _SliceCaller(
+        job, api, policy or RetryPolicy(), jitter, now_microseconds, asyncio.get_running_loop().time() + seconds_left
+    )
+    work = enumerate(users, first_position)
+    workers = [asyncio.ensure_future(caller.take_users(work)) for _ in range(min(calls_in_flight, len(users)))]
+    if workers:
+        _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
+        for worker in late:
+            worker.cancel()
+        # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
+        for outcome in await asyncio.gather(*workers, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+    done = {row.position for row in caller.rows} | {failure.position for failure in caller.failures}
+    for position, user in enumerate(users, first_position):
+        if position not in done:
+            caller.failures.append(
+                UserFailure(
+                    position,
+                    user.user_id,
+                    user.tenant_id,
+                    "TimeLeftError",
+                    "the invocation's time ran out before an answer came",
+                )
+            )
+    return SliceAnswers(caller.rows, caller.failures)
+
+
+class _SliceCaller:
+    """What the workers of one slice share."""
+
+    def __init__(
+        self,
+        job: Job,
+        api: PartnerApi,
+        policy: RetryPolicy,
+        jitter: Callable[[], float],
+        now_microseconds: Callable[[], int],
+        deadline: float,
+    ) -> None:
+        self.rows: list[SyncedRow] = []
+        self.failures: list[UserFailure] = []
+        self._job = job
+        self._api = api
+        self._policy = policy
+        self._jitter = jitter
+        self._now_microseconds = now_microseconds
+        self._deadline = deadline
+        self._column_count = len(job.TABLE.columns)
+
+    async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
+        """Call for one user after the other until none is left."""
+        for position, user in work:
+            try:
+                row = await self._fetch_row(user)
+            except PartnerApiError as error:
+                self.failures.append(
+                    UserFailure(position, user.user_id, user.tenant_id, type(error).__name__, str(error))
+                )
+            else:
+                self.rows.append(SyncedRow(position, self._now_microseconds(), row))
+
+    async def _fetch_row(self, user: User) -> Row:
+        failed = 0
+        while True:
+            try:
+                answer = await self._job.call_api(self._api, user)
+            except PartnerApiError as error:
+                if not error.retryable:
+                    raise
+                if isinstance(error, ApiThrottledError):
+                    # At least as long as the partner asks for, and not all at the same moment.
+                    delay = max(error.retry_after_seconds or 0.0, self._policy.base_delay) * (
+                        1.0 + 0.25 * self._jitter()
+                    )
+                else:
+                    failed += 1
+                    if failed >= self._policy.max_attempts:
+                        raise
+                    delay = self._policy.delay_after(failed, self._jitter)
+                if asyncio.get_running_loop().time() + delay >= self._deadline:
+                    raise
+                await asyncio.sleep(delay)
+            else:
+                return self._make_row(user, answer)
+
+    def _make_row(self, user: User, answer: object) -> Row:
+        try:
+            row = self._job.make_row(user, answer)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # Only the error's class: its text may hold what the partner answered.
+            raise MalformedAnswerError(
+                f"the job could not make a row of the answer ({type(error).__name__})"
+            ) from error
+        if len(row) != self._column_count:
+            raise MalformedAnswerError(f"the job made {len(row)} values for {self._column_count} columns")
+        for value in row:
+            if value is not None and not isinstance(value, (str, int, float)):
+                raise MalformedAnswerError(
+                    f"the job made a value of type {type(value).__name__}: only text, numbers and None travel"
+                )
+            if isinstance(value, float) and not math.isfinite(value):
+                raise MalformedAnswerError("the job made a number that MySQL has not (infinite, or none)")
+        return row

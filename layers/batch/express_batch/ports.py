@@ -1,0 +1,44 @@
+"""What the logic needs from outside, as protocols; adapters/ implements them for AWS."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class ObjectStore(Protocol):
+    """The run bucket. All methods raise StorageUnavailableError when S3 does not answer."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store `body` under `key`, over what was there."""
+        ...
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Store `body` unless `key` exists; False when it does. Atomic between callers."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The object, or None when there is none."""
+        ...
+
+    def list_keys(self, prefix: str) -> Iterable[str]:
+        """Every key that begins with `prefix`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StreamEntry:
+    """One record to send."""
+
+    partition_key: str
+    data: bytes
+
+
+class RowStream(Protocol):
+    """The stream that rows travel in."""
+
+    def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
+        """Send all entries, repeating just those that were refused, until `deadline` (monotonic seconds).
+
+        Raises StreamUnavailableError when some could not be sent; others may have been.
+        """
+        ...

@@ -1,0 +1,52 @@
+"""Where everything of a run lies in the run bucket: runs/<run_id>/{started.json, listing.json, chunks/, failures/}."""
+
+import datetime
+import re
+
+from express_batch.errors import InvalidEventError
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z")
+
+
+def make_run_id(scheduled_time: str) -> str:
+    """`20261122T083000Z` for an ISO 8601 time with an offset. Raises InvalidEventError.
+
+    The scheduled time, not the start: an execution that the engine starts twice, which Express workflows
+    allow, gets the same run id both times.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(scheduled_time)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+    except (TypeError, ValueError) as error:
+        raise InvalidEventError(
+            f"scheduled_time is {scheduled_time!r}: expected ISO 8601 with an offset, such as 2026-11-22T08:30:00Z"
+        ) from error
+    return moment.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def check_run_id(run_id: object) -> str:
+    """`run_id` itself. Raises InvalidEventError when it is none: it becomes part of a key."""
+    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
+        return run_id
+    raise InvalidEventError(f"run_id is {run_id!r}: expected the form 20261122T083000Z")
+
+
+def started_key(run_id: str) -> str:
+    """The object whose conditional write decides which execution owns the run."""
+    return f"runs/{run_id}/started.json"
+
+
+def chunk_key(run_id: str, chunk: int) -> str:
+    """The users of one chunk. New in each run, so no environment can hold a stale list."""
+    return f"runs/{run_id}/chunks/{chunk:05d}.json"
+
+
+def failures_prefix(run_id: str) -> str:
+    """Where every failure record of the run lies; the state machine writes there too (RecordSliceFailure)."""
+    return f"runs/{run_id}/failures/"
+
+
+def rejected_key(shard_id: str, sequence_number: str) -> str:
+    """A stream record that could not be read: it names no run that could be trusted."""
+    return f"rejected/{shard_id}/{sequence_number}.json"

@@ -1,0 +1,100 @@
+"""A function's settings, read from its environment once, with everything wrong reported together."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import ClassVar, Self
+
+from express_batch.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of every function's settings: a field `run_bucket: str` is read from RUN_BUCKET.
+
+    Defaults live in template.yaml; a field has one here only where the variable may be absent.
+    """
+
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Settings of this class. Raises SettingsError that names every missing and malformed variable."""
+        values: dict[str, str | int | float] = {}
+        problems: list[str] = []
+        for field in fields(cls):
+            variable = field.name.upper()
+            text = environment.get(variable, "")
+            if text == "":
+                if field.default is MISSING:
+                    problems.append(f"{variable} is missing")
+                continue
+            try:
+                values[field.name] = _parse_value(text, field.type)
+            except ValueError:
+                problems.append(f"{variable} is {text!r}, expected a number")
+                continue
+            allowed = cls.CHOICES.get(field.name)
+            if allowed and text not in allowed:
+                problems.append(f"{variable} is {text!r}, expected one of {', '.join(allowed)}")
+        if problems:
+            raise SettingsError(f"{'; '.join(problems)}: set them in template.yaml, under this function's Environment")
+        return cls(**values)
+
+
+def _parse_value(text: str, field_type: object) -> str | int | float:
+    if field_type is int:
+        return int(text)
+    if field_type is float:
+        return float(text)
+    return text
+
+
+@dataclass(frozen=True)
+class DatabaseSettings(Settings):
+    """Where the database is and how a function proves who it is."""
+
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "database_auth": ("iam", "password"),
+        "database_tls": ("verify", "off"),
+    }
+
+    tenant_group: str
+    run_bucket: str
+    database_host: str
+    database_port: int
+    database_name: str
+    database_user: str
+    database_auth: str
+    database_tls: str = "verify"
+    database_password: str = ""
+
+
+@dataclass(frozen=True)
+class ListUsersSettings(DatabaseSettings):
+    """Settings of list_users."""
+
+    chunk_size: int = 1000
+
+
+@dataclass(frozen=True)
+class WriteRowsSettings(DatabaseSettings):
+    """Settings of write_rows."""
+
+
+@dataclass(frozen=True)
+class CloseRunSettings(DatabaseSettings):
+    """Settings of close_run."""
+
+    close_run_wait_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class SyncUsersSettings(Settings):
+    """Settings of sync_users. It never touches the database, so it needs no VPC and no NAT."""
+
+    tenant_group: str
+    run_bucket: str
+    row_stream: str
+    calls_in_flight: int
+    partner_api_url: str
+    partner_api_timeout_seconds: float

@@ -1,0 +1,100 @@
+"""SyncUsers: calls the partner API for a slice's users and sends their rows to the stream."""
+
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from express_batch.chunk_cache import ChunkCache
+from express_batch.chunks import Slice
+from express_batch.errors import ChunkUnreadableError
+from express_batch.failures import write_user_failures
+from express_batch.job_contract import Job, PartnerApi
+from express_batch.observability import Observer
+from express_batch.partner_calls import SliceAnswers, fetch_slice
+from express_batch.ports import ObjectStore, RowStream, StreamEntry
+from express_batch.stream_record import encode_records
+
+# Kept back of the invocation's time for sending the rows and storing the failures.
+SENDING_SECONDS = 5.0
+
+
+class PartnerApiRunner(Protocol):
+    """Runs a coroutine that calls the partner API, on connections that outlive the invocation."""
+
+    def run(self, work: Callable[[PartnerApi], Coroutine[Any, Any, SliceAnswers]]) -> SliceAnswers:
+        """What the coroutine returns."""
+        ...
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the platform needs to know of the present invocation."""
+
+    request_id: str
+    seconds_left: float
+
+
+def sync_users(
+    slice_: Slice,
+    *,
+    invocation: Invocation,
+    job: Job,
+    calls_in_flight: int,
+    chunks: ChunkCache,
+    store: ObjectStore,
+    stream: RowStream,
+    partner: PartnerApiRunner,
+    observer: Observer,
+) -> dict[str, int]:
+    """{"synced", "failed"}: each user of the slice is in one of the two.
+
+    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError.
+    """
+    started = time.monotonic()
+    with observer.span("read chunk"):
+        users = chunks.read(slice_.run_id, slice_.chunk)
+    if slice_.end > len(users):
+        raise ChunkUnreadableError(
+            f"chunk {slice_.chunk} of run {slice_.run_id} has {len(users)} users, the slice ends at {slice_.end}: "
+            "start a new run"
+        )
+
+    with observer.span("call partner API") as span:
+        answers = partner.run(
+            lambda api: fetch_slice(
+                users[slice_.start : slice_.end],
+                first_position=slice_.start,
+                job=job,
+                api=api,
+                calls_in_flight=calls_in_flight,
+                seconds_left=invocation.seconds_left - SENDING_SECONDS - (time.monotonic() - started),
+                now_microseconds=lambda: time.time_ns() // 1000,
+            )
+        )
+        span.annotate(synced=len(answers.rows), failed=len(answers.failures))
+
+    with observer.span("send rows"):
+        entries = [
+            StreamEntry(f"{slice_.chunk}-{slice_.start}", record)
+            for record in encode_records(
+                answers.rows,
+                run_id=slice_.run_id,
+                chunk=slice_.chunk,
+                start=slice_.start,
+                attempt_id=invocation.request_id[:8],
+                trace_header=observer.trace_header,
+                columns=job.TABLE.columns,
+            )
+        ]
+        stream.put_records(entries, deadline=started + invocation.seconds_left - 1.0)
+    if answers.failures:
+        write_user_failures(
+            store,
+            slice_.run_id,
+            slice_.chunk,
+            function="SyncUsers",
+            name=f"{slice_.chunk:05d}-{slice_.start:05d}",
+            failures=answers.failures,
+        )
+    return {"synced": len(answers.rows), "failed": len(answers.failures)}

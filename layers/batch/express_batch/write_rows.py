@@ -1,0 +1,156 @@
+"""WriteRows: the rows of a batch of stream records and their ledger entries, in one transaction."""
+
+import base64
+import binascii
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from express_batch import ledger
+from express_batch.chunks import read_chunk
+from express_batch.database import Database, TableMismatchError, Transaction
+from express_batch.errors import ChunkUnreadableError, InvalidEventError
+from express_batch.failures import UserFailure, write_user_failures
+from express_batch.job_contract import Table, User
+from express_batch.observability import Observer
+from express_batch.ports import ObjectStore
+from express_batch.positions import pack_positions
+from express_batch.run_layout import rejected_key
+from express_batch.stream_record import StreamRecord, SyncedRow, decode_record
+from express_batch.upsert import VersionedRow, build_upsert, newest_by_key, upsert_rows
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that the database would not take."""
+
+    record: StreamRecord
+    position: int
+    reason: str
+    detail: str
+
+
+def write_rows(
+    event: Any,
+    *,
+    tenant_group: str,
+    table: Table,
+    database: Database,
+    store: ObjectStore,
+    observer: Observer,
+) -> dict[str, list[dict[str, str]]]:
+    """The mapping's answer, {"batchItemFailures": []}: a batch is written whole, or the function raises.
+
+    A record that cannot be read is stored under rejected/ and passed over; a row that the table refuses becomes a
+    failure record. Neither blocks the shard. Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError;
+    the mapping then repeats the batch, which is harmless since rows and ledger are idempotent.
+    """
+    records = _read_records(event, store, observer)
+    if records:
+        with observer.span("write rows") as span:
+            refused = database.run_transaction(lambda tx: _write_records(tx, records, tenant_group, table, store))
+            rows = sum(len(record.rows) for record in records)
+            span.annotate(records=len(records), rows=rows, refused=len(refused))
+        observer.log("rows written", records=len(records), rows=rows - len(refused), refused=len(refused))
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+    return {"batchItemFailures": []}
+
+
+def _read_records(event: Any, store: ObjectStore, observer: Observer) -> list[StreamRecord]:
+    if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
+        raise InvalidEventError("the event has no Records: this function is called by a Kinesis event source mapping")
+    records = []
+    for item in event["Records"]:
+        data = item["kinesis"]["data"]
+        try:
+            records.append(decode_record(base64.b64decode(data, validate=True)))
+        except (InvalidEventError, binascii.Error) as error:
+            shard_id = str(item["eventID"]).partition(":")[0]
+            sequence_number = str(item["kinesis"]["sequenceNumber"])
+            key = rejected_key(shard_id, sequence_number)
+            store.put(key, json.dumps({"reason": type(error).__name__, "detail": str(error), "data": data}).encode())
+            observer.warn("stream record rejected", key=key, reason=str(error))
+    return records
+
+
+def _write_records(
+    tx: Transaction, records: Sequence[StreamRecord], tenant_group: str, table: Table, store: ObjectStore
+) -> list[RefusedRow]:
+    refused: list[RefusedRow] = []
+    by_columns: dict[tuple[str, ...], list[StreamRecord]] = defaultdict(list)
+    for record in records:
+        by_columns[record.columns].append(record)
+    # While a deployment changes the job's columns, records of both versions are in the stream.
+    for columns, group in sorted(by_columns.items()):
+        refused.extend(_write_group(tx, columns, group, table))
+    if refused:
+        # Before the commit: a crash between the two repeats the batch and stores the same objects again.
+        _store_refused(store, refused)
+    lost = defaultdict(set)
+    for row in refused:
+        lost[row.record.record_id].add(row.position)
+    ledger.record_writes(
+        tx,
+        tenant_group,
+        [
+            ledger.WriteEntry(
+                record.run_id,
+                record.record_id,
+                record.chunk,
+                record.start,
+                pack_positions(
+                    row.position - record.start for row in record.rows if row.position not in lost[record.record_id]
+                ),
+            )
+            for record in records
+        ],
+    )
+    return refused
+
+
+def _write_group(
+    tx: Transaction, columns: tuple[str, ...], records: Sequence[StreamRecord], table: Table
+) -> list[RefusedRow]:
+    try:
+        statement = build_upsert(table, columns)
+    except ValueError as error:
+        return [
+            RefusedRow(record, row.position, "JobTableMismatchError", str(error))
+            for record in records
+            for row in record.rows
+        ]
+    key_positions = [columns.index(name) for name in table.key]
+    origins: dict[tuple[Any, ...], list[tuple[StreamRecord, SyncedRow]]] = defaultdict(list)
+    for record in records:
+        for row in record.rows:
+            origins[tuple(row.values[position] for position in key_positions)].append((record, row))
+    rows = newest_by_key(
+        [VersionedRow(tuple(row.values), row.answer_version) for record in records for row in record.rows],
+        key_positions,
+    )
+    refused: list[RefusedRow] = []
+    for index, refusal in upsert_rows(tx, statement, rows).items():
+        key = tuple(rows[index].values[position] for position in key_positions)
+        reason = "JobTableMismatchError" if isinstance(refusal, TableMismatchError) else "RowRefusedError"
+        detail = f"table {table.name} refuses the row ({refusal}): make the job's make_row fit the table's columns"
+        refused.extend(RefusedRow(record, row.position, reason, detail) for record, row in origins[key])
+    return refused
+
+
+def _store_refused(store: ObjectStore, refused: Sequence[RefusedRow]) -> None:
+    by_record: dict[tuple[str, str], list[RefusedRow]] = defaultdict(list)
+    for row in refused:
+        by_record[row.record.run_id, row.record.record_id].append(row)
+    for (run_id, record_id), rows in by_record.items():
+        chunk = rows[0].record.chunk
+        try:
+            users = read_chunk(store, run_id, chunk)
+        except ChunkUnreadableError:
+            users = []  # an expired run: the position still says which user it was
+        failures = []
+        for row in rows:
+            user = users[row.position] if row.position < len(users) else User("", "")
+            failures.append(UserFailure(row.position, user.user_id, user.tenant_id, row.reason, row.detail))
+        write_user_failures(store, run_id, chunk, function="WriteRows", name=record_id, failures=failures)
