@@ -47,7 +47,7 @@ class Completion:
         duration_ms = (ended - invocation.started) * 1000
         # INIT is billed since August 2025. Source: https://aws.amazon.com/lambda/pricing/
         billed_ms = math.ceil(duration_ms + (invocation.init_ms or 0.0))
-        self._count(spec, outcome, duration_ms, billed_ms, cold=invocation.init_ms is not None)
+        self._count(spec, outcome, duration_ms, billed_ms)
         self._log(spec, log_stream, invocation, outcome, duration_ms, billed_ms, max_memory_mb)
         if self._sender is not None and invocation.trace is not None and invocation.trace.sampled:
             for document in make_segments(
@@ -84,7 +84,7 @@ class Completion:
             for listener in self.listeners:
                 listener(report)
 
-    def _count(self, spec: EnvironmentSpec, outcome: Outcome, duration_ms: float, billed_ms: int, *, cold: bool) -> None:
+    def _count(self, spec: EnvironmentSpec, outcome: Outcome, duration_ms: float, billed_ms: int) -> None:
         counters = self._statistics.of(spec.function_name)
         counters.invocations += 1
         counters.duration_ms += duration_ms

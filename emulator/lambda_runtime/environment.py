@@ -54,6 +54,8 @@ class Environment:
         self.spec = spec
         self.phase = Phase.STARTING
         self.pid = 0
+        self.is_bound = False
+        self.was_starting = False
         self.idle_since = 0.0
         # Source of the form: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{identifier}"

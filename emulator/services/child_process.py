@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1
 _LAST_LINES = 20
 
 
-class ChildProcessError(RuntimeError):  # noqa: A001 - the built-in one is about waitpid, not about a server
+class ChildStartError(RuntimeError):
     """A child that did not become ready, with the last lines that it wrote."""
 
 
@@ -53,7 +53,7 @@ class ChildProcess:
     def pid(self) -> int:
         """Process id; raises when the child was never started."""
         if self._process is None:
-            raise ChildProcessError(f"{self.name} was not started")
+            raise ChildStartError(f"{self.name} was not started")
         return self._process.pid
 
     @property
@@ -91,14 +91,14 @@ class ChildProcess:
             env=None if environment is None else dict(environment),
             cwd=directory,
             start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle, in its order
-            preexec_fn=_make_die_with_parent(),  # noqa: PLW1509 - it calls nothing that takes a lock
+            preexec_fn=_make_die_with_parent(),
         )
         self._output = loop.create_task(self._keep_output(ready), name=f"output of {self.name}")
         try:
             return await asyncio.wait_for(asyncio.shield(self._ready), timeout_seconds)
         except TimeoutError:
             await self.stop(grace_seconds=0)
-            raise ChildProcessError(
+            raise ChildStartError(
                 f"{self.name} was not ready after {timeout_seconds:g} s; its last lines ({self.log_path}):\n"
                 f"{self.last_lines}"
             ) from None
@@ -144,7 +144,7 @@ class ChildProcess:
                     self._ready.set_result(match)
         if not self._ready.done():
             status = await self._process.wait()
-            error = ChildProcessError(
+            error = ChildStartError(
                 f"{self.name} ended with status {status} before it was ready; its last lines ({self.log_path}):\n"
                 f"{self.last_lines}"
             )

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.services.child_process import ChildProcess, ChildProcessError
+from emulator.services.child_process import ChildProcess, ChildStartError
 from emulator.services.mariadb_account import ServerAccount, find_server_account
 from emulator.services.mariadb_address import DatabaseAddress
 from emulator.services.mariadb_query import query_status
@@ -73,13 +73,13 @@ class MariaDb:
     def pid(self) -> int:
         """Process id of the server."""
         if self._child is None:
-            raise ChildProcessError("MariaDB was not started")
+            raise ChildStartError("MariaDB was not started")
         return self._child.pid
 
     async def start(self) -> DatabaseAddress:
         """The address, when the server answers and its database and user exist."""
         if self._directory is not None:
-            raise ChildProcessError(f"MariaDB was started already, on port {self._port}")
+            raise ChildStartError(f"MariaDB was started already, on port {self._port}")
         program = find_program("mariadbd")
         account = find_server_account()
         # Not under the caller's directory: the server's own account must be able to reach it.
@@ -129,7 +129,7 @@ class MariaDb:
 
     def _need_directory(self) -> Path:
         if self._directory is None:
-            raise ChildProcessError("MariaDB was not started, or was stopped: call start() first")
+            raise ChildStartError("MariaDB was not started, or was stopped: call start() first")
         return self._directory
 
     def _write_first_statements(self, path: Path, account: ServerAccount) -> None:
@@ -169,7 +169,7 @@ class MariaDb:
                     group=account.group_id,
                     directory=directory,
                 )
-            except ChildProcessError:
+            except ChildStartError:
                 # Between the look for a free port and the server's bind somebody else may take it.
                 taken = "Address already in use" in child.last_lines
                 if not taken or fixed_port or attempt == _PORT_ATTEMPTS - 1:

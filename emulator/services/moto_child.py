@@ -8,7 +8,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 
-class QuickRequestHandler(MotoRequestHandler):  # type: ignore[misc] # moto is untyped
+class QuickRequestHandler(MotoRequestHandler):
     """moto's handler, with keep-alive and without the 40 ms that Nagle and delayed ACK make of two writes."""
 
     protocol_version = "HTTP/1.1"

@@ -14,7 +14,7 @@ from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
 
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-_MAX_RANGE_ITEMS = 1000
+_MAX_SEQUENCE_ITEMS = 1_000_000  # JSONata's own limit of a generated sequence (its error D2014)
 _SYSTEM_RANDOM = random.SystemRandom()
 
 
@@ -41,32 +41,40 @@ def _partition(items: list[Any] | None, size: float | None) -> list[list[Any]] |
 
 
 def _range(start: float, end: float, step: float) -> list[float]:
-    return expand_range(start, end, step)
+    try:
+        return expand_range(start, end, step, _MAX_SEQUENCE_ITEMS)
+    except ValueError as error:
+        raise JException("D3137", 0, f"$range: {error}") from error
 
 
-def expand_range(start: float, end: float, step: float) -> list[float]:
-    """The numbers from `start` to `end`, both included; raises JException for a step of 0 or over 1,000 items."""
+def expand_range(start: float, end: float, step: float, max_items: int) -> list[float]:
+    """The numbers from `start` to `end`, both included; raises ValueError for a step of 0 or too many items."""
     if step == 0:
-        raise JException("D3137", 0, "The step of a range must not be 0")
+        raise ValueError("the step must not be 0")
     items: list[float] = []
     value = start
     while value <= end if step > 0 else value >= end:
-        if len(items) == _MAX_RANGE_ITEMS:
-            raise JException("D3137", 0, f"A range must not have more than {_MAX_RANGE_ITEMS} items")
+        if len(items) == max_items:
+            raise ValueError(f"more than {max_items:,} items")
         items.append(value)
         value += step
     return items
 
 
 def hash_text(text: str, algorithm: str) -> str:
-    """Lower-case hexadecimal digest; raises JException for an algorithm that Step Functions does not offer."""
+    """Lower-case hexadecimal digest; raises ValueError for an algorithm that Step Functions does not offer."""
     if algorithm not in _HASHES:
-        raise JException("D3137", 0, f"Unsupported hash algorithm '{algorithm}': use one of {', '.join(_HASHES)}")
+        raise ValueError(f"unsupported hash algorithm '{algorithm}': use one of {', '.join(_HASHES)}")
     return hashlib.new(_HASHES[algorithm], text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _hash(text: str | None, algorithm: str) -> str | None:
-    return None if text is None else hash_text(text, algorithm)
+    if text is None:
+        return None
+    try:
+        return hash_text(text, algorithm)
+    except ValueError as error:
+        raise JException("D3137", 0, f"$hash: {error}") from error
 
 
 def _random(seed: float | None = None) -> float:

@@ -1,0 +1,59 @@
+# Every command a developer needs; `make help` lists them. Nothing but python3 (3.11 or newer), make and git is expected.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+USERS ?= 10000
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up test lint format bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## install what is needed: a virtual environment, MariaDB
+	@scripts/ensure-debian-package mariadbd mariadb-server-core
+
+run: setup ## run the batch once on this machine: make run USERS=10000 ARGS="--api-error-rate 0.03"
+	@$(BIN)/batchctl local run --users $(USERS) $(ARGS)
+
+up: setup ## keep the stack running on this machine; Ctrl-C stops it
+	@$(BIN)/batchctl local up --users $(USERS) $(ARGS)
+
+test: setup ## all tests: make test ARGS="-k upsert"
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup ## formatting, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: setup ## rewrite the code in the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup $(VENV)-bench/.ready ## side by side with asyncio and Celery: make bench ARGS="--users 30000 --rounds 3"
+	@scripts/ensure-debian-package redis-server redis-server
+	@$(VENV)-bench/bin/python bench/run.py $(ARGS)
+
+clean: ## remove environments, caches and what runs have left
+	rm -rf $(VENV) $(VENV)-bench .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# uv installs the same locked files about ten times faster than pip; where it cannot run, pip does it.
+$(VENV)/.ready: requirements/test.txt requirements/bootstrap.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11. Run 'make PYTHON=python3.13 ...' with a newer one." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/ensure-debian-package python3-with-ensurepip python3-venv
+	@echo "preparing $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/test.txt \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)-bench/.ready: requirements/bench.txt
+	@echo "preparing $(VENV)-bench ..."
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@

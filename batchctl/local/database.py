@@ -1,0 +1,64 @@
+"""The local database: schema and users."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from batchctl.errors import BatchctlError
+from batchctl.local.options import DatabaseUrl
+
+SEED_BATCH = 1000
+TENANTS = 40
+
+
+def connect(address: DatabaseUrl) -> Any:
+    """A connection. Raises BatchctlError when the database takes none."""
+    try:
+        return pymysql.connect(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            database=address.name,
+            charset="utf8mb4",
+            connect_timeout=5,
+        )
+    except pymysql.err.Error as error:
+        raise BatchctlError(
+            f"database {address.host}:{address.port}/{address.name} takes no connection as {address.user} "
+            f"({error.args[0] if error.args else error}): is it running, are user and password right?"
+        ) from error
+
+
+def apply_migrations(address: DatabaseUrl, folder: Path) -> None:
+    """Bring the schema up to date; the steps are in the files' order and harmless when repeated."""
+    with connect(address) as connection, connection.cursor() as cursor:
+        for path in sorted(folder.glob("*.sql")):
+            for statement in _statements(path.read_text(encoding="utf-8")):
+                cursor.execute(statement)
+
+
+def seed_users(address: DatabaseUrl, count: int) -> None:
+    """Make `count` users of a few tenants, the first of them with half of all users, as tenants are in life."""
+    with connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM users")
+        rows = make_users(count)
+        while batch := list(islice(rows, SEED_BATCH)):
+            cursor.executemany("INSERT INTO users (user_id, tenant_id) VALUES (%s, %s)", batch)
+        connection.commit()
+
+
+def make_users(count: int) -> Iterator[tuple[str, str]]:
+    """(user_id, tenant_id) of each user."""
+    for number in range(count):
+        tenant = 0 if number % 2 else 1 + number // 2 % (TENANTS - 1)
+        yield f"user-{number:07d}", f"tenant-{tenant:02d}"
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a migration, which has none with a semicolon inside."""
+    text = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("--"))
+    yield from (statement.strip() for statement in text.split(";") if statement.strip())

@@ -1,0 +1,93 @@
+"""What one asks of a local stack, checked before anything starts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from batchctl.errors import UsageError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+# SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
+# an invocation the environments wait more than they work, so more of them are needed.
+WAITING_ENVIRONMENTS = 24
+WORKING_ENVIRONMENTS = 6
+FEW_USERS = 20
+
+
+@dataclass(frozen=True)
+class DatabaseUrl:
+    """A database that is there already."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "DatabaseUrl":
+        """mysql://user:password@host:port/name. Raises UsageError."""
+        parts = urlsplit(text)
+        name = parts.path.lstrip("/")
+        try:
+            port = parts.port or 3306
+        except ValueError as error:
+            raise UsageError(f"--database-url: {error}") from error
+        if parts.scheme != "mysql" or not parts.hostname or not parts.username or not name:
+            raise UsageError("--database-url: expected mysql://user:password@127.0.0.1:3306/express_batch")
+        return cls(parts.hostname, port, unquote(parts.username), unquote(parts.password or ""), name)
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """Options of `batchctl local run` and `batchctl local up`."""
+
+    users: int = 10_000
+    tenant_group: str = "example"
+    users_per_invocation: int | None = None  # None: the template's own
+    api_latency_ms: float = 100.0
+    api_error_rate: float = 0.0
+    api_throttle_rate: float = 0.0
+    api_malformed_rate: float = 0.0
+    seed: int = 1
+    partner_api_url: str | None = None
+    database_url: DatabaseUrl | None = None
+    template: Path = PROJECT_ROOT / "template.yaml"
+    parameters: dict[str, str] = field(default_factory=dict)
+    tracing: bool = True
+
+    def __post_init__(self) -> None:
+        _check_range("--users", self.users, 1, 1_000_000)
+        _check_range("--api-latency-ms", self.api_latency_ms, 0, 600_000)
+        for name in ("api_error_rate", "api_throttle_rate", "api_malformed_rate"):
+            _check_range(f"--{name.replace('_', '-')}", getattr(self, name), 0, 1)
+        if self.api_error_rate + self.api_throttle_rate + self.api_malformed_rate > 1:
+            raise UsageError("--api-error-rate, --api-throttle-rate and --api-malformed-rate together exceed 1")
+        if self.users_per_invocation is not None:
+            _check_range("--users-per-invocation", self.users_per_invocation, 1, 1000)
+        if not self.template.is_file():
+            raise UsageError(f"--template: {self.template} is no file")
+
+    @property
+    def expects_failures(self) -> bool:
+        """Whether a run that ends PARTIAL is what was asked for."""
+        return self.partner_api_url is not None or any(
+            (self.api_error_rate, self.api_throttle_rate, self.api_malformed_rate)
+        )
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{name} is {value:g}: expected {low:g} to {high:,g}")
+
+
+def parse_parameters(pairs: list[str]) -> dict[str, str]:
+    """{name: value} out of NAME=VALUE texts. Raises UsageError."""
+    parameters = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--parameter {pair!r}: expected NAME=VALUE, such as ChunkSize=500")
+        parameters[name] = value
+    return parameters

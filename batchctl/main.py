@@ -1,0 +1,44 @@
+"""batchctl: run, watch and look after the batch. `batchctl --help` lists the commands."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from batchctl.errors import BatchctlError, UsageError
+from batchctl.local import commands as local_commands
+
+app = typer.Typer(
+    name="batchctl",
+    help="Run the batch on this machine, and look after it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local_commands.app, name="local")
+
+
+@app.callback()
+def root() -> None:
+    """Run the batch on this machine, and look after it."""
+
+
+def main() -> None:
+    """Entry point: exit status 0 for success, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
+    errors = Console(stderr=True)
+    try:
+        app()
+    except UsageError as error:
+        _print_error(errors, error)
+        sys.exit(2)
+    except BatchctlError as error:
+        _print_error(errors, error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("stopped; everything that was started has ended", style="yellow")
+        sys.exit(130)
+
+
+def _print_error(errors: Console, error: Exception) -> None:
+    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

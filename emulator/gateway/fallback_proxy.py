@@ -1,0 +1,85 @@
+"""Passes requests on, unchanged, to the server that emulates the rest."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+_WHOLE_BODY_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+# Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect"})
+
+
+class FallbackProxy:
+    """Keeps a few connections to `url` open; path, query, Host and body go through as they came."""
+
+    def __init__(self, url: str, *, connections: int = 32) -> None:
+        self._url = url.rstrip("/")
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        # moto checks and stores an object in two steps, in threads: a conditional write must have no rival meanwhile.
+        self._conditional_write = asyncio.Lock()
+
+    def start(self) -> None:
+        """Open the session; needs a running loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def forward(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The fallback's answer to `request`."""
+        assert self._session is not None
+        headers = CIMultiDict(
+            (name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP
+        )
+        async with AsyncExitStack() as stack:
+            if request.method == "PUT" and ("If-None-Match" in headers or "If-Match" in headers):
+                await stack.enter_async_context(self._conditional_write)
+            answer = await stack.enter_async_context(
+                self._session.request(
+                    request.method,
+                    URL(self._url + request.raw_path, encoded=True),
+                    headers=headers,
+                    data=await _take_body(request, headers),
+                    allow_redirects=False,
+                )
+            )
+            return await _pass_answer(request, answer)
+
+
+async def _take_body(request: web.BaseRequest, headers: CIMultiDict[str]) -> bytes | aiohttp.StreamReader | None:
+    if not request.can_read_body:
+        return None
+    length = request.content_length
+    if length is not None and length > _WHOLE_BODY_BYTES:
+        return request.content
+    body = await request.content.read(-1)
+    headers["Content-Length"] = str(len(body))
+    return body
+
+
+async def _pass_answer(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP)
+    length = answer.content_length
+    if request.method != "HEAD" and length is not None and length <= _WHOLE_BODY_BYTES:
+        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=await answer.read())
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+            await response.write(chunk)
+    await response.write_eof()
+    return response

@@ -1,0 +1,78 @@
+"""The endpoint: an HTTP server on the loopback that answers or passes on every AWS request."""
+
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from emulator.errors import AwsError
+from emulator.gateway.dispatch import Dispatcher, RegisteredService, signed_service
+from emulator.gateway.fallback_proxy import FallbackProxy
+from emulator.gateway.service_call import ServiceCall
+from emulator.gateway.wire import WireAnswer, WireRequest
+
+_logger = logging.getLogger(__name__)
+_SERVER_ERROR = 500
+
+
+class Gateway:
+    """Serves `services` by their models and everything else from `fallback_url`.
+
+    Names of services: states, lambda, kinesis, xray, and event-source-mappings for those operations of lambda.
+    `calls` counts requests as "kinesis.PutRecords", those passed on as "s3" and so on.
+    """
+
+    def __init__(self, services: Mapping[str, ServiceCall], fallback_url: str) -> None:
+        self.calls: Counter[str] = Counter()
+        self._dispatcher = Dispatcher(services)
+        self._fallback = FallbackProxy(fallback_url)
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self) -> str:
+        """The URL for clients: it says localhost, since a bucket's name is put before the host."""
+        self._fallback.start()
+        # The bare server: routes, middlewares and request tracing would cost more than most operations do.
+        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        self._runner = web.ServerRunner(server, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        return f"http://localhost:{port}"
+
+    async def close(self) -> None:
+        """Stop listening and close all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self._fallback.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        path, _, query = request.raw_path.partition("?")
+        service = self._dispatcher.find(request.method, path, query, headers)
+        if service is None:
+            self.calls[signed_service(headers) or "unsigned"] += 1
+            return await self._fallback.forward(request)
+        # Some requests without a body would otherwise wait for one.
+        body = await request.content.read(-1) if request.can_read_body else b""
+        answer = await self._answer(service, WireRequest(request.method, path, query, headers, body))
+        answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        if answer.content_type is not None:
+            answer.headers["Content-Type"] = answer.content_type
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    async def _answer(self, service: RegisteredService, request: WireRequest) -> WireAnswer:
+        try:
+            operation = service.protocol.find_operation(request)
+            self.calls[f"{service.name}.{operation.name}"] += 1
+            values = operation.read_request(request)
+            return operation.write_answer(await service.responsible(operation.name).call(operation.name, values))
+        except AwsError as error:
+            return service.protocol.write_error(error)
+        except Exception as error:
+            # A fault of the emulator, not of the caller: AWS calls its own faults so too.
+            _logger.exception("%s failed on %s %s", service.name, request.method, request.path)
+            message = f"the emulated service {service.name} failed: {type(error).__name__}: {error}"
+            return service.protocol.write_error(AwsError("InternalFailure", message, _SERVER_ERROR))

@@ -1,0 +1,148 @@
+"""The environments of one function version: who is idle, who is busy, which invocations wait."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from emulator.errors import AwsError
+from emulator.lambda_runtime.completion import Completion
+from emulator.lambda_runtime.environment import Environment, Phase
+from emulator.lambda_runtime.environment_spec import EnvironmentSpec
+from emulator.lambda_runtime.invocation import Invocation
+from emulator.lambda_runtime.zygote_client import ZygoteClient
+
+
+class Room(Protocol):
+    """The fleet, as a pool sees it."""
+
+    def make_room(self, pool: "EnvironmentPool") -> bool: ...
+    def on_room(self) -> None: ...
+
+
+class EnvironmentPool:
+    """Starts an environment for each invocation that finds none idle; a freed one takes the oldest that waits."""
+
+    def __init__(
+        self,
+        spec: EnvironmentSpec,
+        room: Room,
+        zygote: ZygoteClient,
+        completion: Completion,
+        work_dir: Path,
+        on_cold_start: Callable[[str], None],
+    ) -> None:
+        self.spec = spec
+        self.environments: set[Environment] = set()
+        self.idle: list[Environment] = []
+        self.waiting: deque[Invocation] = deque()
+        self._starting = 0
+        self._retired = False
+        self._room = room
+        self._zygote = zygote
+        self._completion = completion
+        self._work_dir = work_dir
+        self._on_cold_start = on_cold_start
+        self._starts: set[asyncio.Task[None]] = set()
+
+    def submit(self, invocation: Invocation) -> None:
+        """Run the invocation as soon as an environment can take it."""
+        if self.idle:
+            self.idle.pop().run(invocation)
+        else:
+            self.waiting.append(invocation)
+            self.grow()
+
+    def grow(self) -> None:
+        """Start environments for those who wait, as far as there is room."""
+        while not self._retired and self._starting < len(self.waiting) and self._room.make_room(self):
+            self._on_cold_start(self.spec.function_name)
+            self._start(None)
+
+    def evict_idle(self) -> bool:
+        """End the environment that was idle longest; False when none is idle."""
+        if not self.idle:
+            return False
+        victim = self.idle.pop(0)
+        self.environments.discard(victim)
+        victim.stop()
+        return True
+
+    def evict_idle_before(self, moment: float) -> None:
+        """End the environments that have been idle since before `moment`."""
+        while self.idle and self.idle[0].idle_since < moment:
+            self.evict_idle()
+
+    def retire(self) -> list[Invocation]:
+        """End idle environments now and busy ones after their invocation; gives back the invocations that wait."""
+        self._retired = True
+        while self.evict_idle():
+            pass
+        for environment in list(self.environments):
+            if environment.phase is Phase.STARTING and not environment.is_bound:
+                environment.stop()
+        left = list(self.waiting)
+        self.waiting.clear()
+        return left
+
+    def fail_waiting(self, error: AwsError) -> None:
+        """Answer those who wait with an error."""
+        while self.waiting:
+            invocation = self.waiting.popleft()
+            if not invocation.answer.done():
+                invocation.answer.set_exception(error)
+            invocation.on_finished()
+
+    def on_ready(self, environment: Environment) -> None:
+        if environment.was_starting:
+            environment.was_starting = False
+            self._starting -= 1
+        if self._retired:
+            self.environments.discard(environment)
+            environment.stop()
+        elif self.waiting:
+            environment.run(self.waiting.popleft())
+        else:
+            self.idle.append(environment)
+            self._room.on_room()
+
+    def on_init_failed(self, environment: Environment) -> None:
+        """A failed INIT is repeated in the time of an invocation, which gets the error if it fails again."""
+        if self.waiting and not self._retired:
+            self._start(self.waiting.popleft())
+
+    def on_gone(self, environment: Environment) -> None:
+        if environment.was_starting:
+            environment.was_starting = False
+            self._starting -= 1
+        self.environments.discard(environment)
+        if environment in self.idle:
+            self.idle.remove(environment)
+        self.grow()
+        self._room.on_room()
+
+    def _start(self, bound: Invocation | None) -> None:
+        environment = Environment(self.spec, self, self._zygote, self._completion, self._work_dir)
+        self.environments.add(environment)
+        environment.is_bound = bound is not None
+        environment.was_starting = bound is None
+        if bound is None:
+            self._starting += 1
+        task = asyncio.get_running_loop().create_task(self._launch(environment, bound))
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def _launch(self, environment: Environment, bound: Invocation | None) -> None:
+        try:
+            await environment.start(bound)
+        except OSError as error:
+            # No descriptors, no memory, no zygote: the caller sees what the machine lacks.
+            environment.release()
+            failure = AwsError("ServiceException", f"An execution environment could not be started: {error}", 500)
+            victims = [bound] if bound is not None else [self.waiting.popleft()] if self.waiting else []
+            for invocation in victims:
+                if not invocation.answer.done():
+                    invocation.answer.set_exception(failure)
+                invocation.on_finished()
+            self.on_gone(environment)

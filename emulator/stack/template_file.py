@@ -1,0 +1,142 @@
+"""template.yaml as CloudFormation gets it: read, its local code noted, and through the SAM transform."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
+from samtranslator.yaml_helper import yaml_parse
+
+from emulator.identity import Identity
+from emulator.stack.artifacts import Artifact, Kind, hash_files
+from emulator.stack.errors import ArtifactError, TemplateError
+
+# Where a property of a resource type may name local code. What `sam package` would upload stays on this machine:
+# the property gets an S3 address of this bucket, whose key leads back to the folder.
+LOCAL_BUCKET = "local-artifacts"
+_LOCAL_PROPERTIES: dict[str, tuple[str, Kind]] = {
+    "AWS::Serverless::Function": ("CodeUri", "function"),
+    "AWS::Serverless::LayerVersion": ("ContentUri", "layer"),
+    "AWS::Serverless::StateMachine": ("DefinitionUri", "definition"),
+    "AWS::Lambda::Function": ("Code", "function"),
+    "AWS::Lambda::LayerVersion": ("Content", "layer"),
+    "AWS::StepFunctions::StateMachine": ("DefinitionS3Location", "definition"),
+}
+_KNOWN_SECTIONS = frozenset(
+    {
+        "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings",
+        "Conditions", "Transform", "Globals", "Resources", "Outputs",
+    }
+)  # fmt: skip
+_SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A CloudFormation template and the local code that its resources name, by its S3 key."""
+
+    body: dict[str, Any]
+    artifacts: dict[str, Artifact]
+
+
+class _ManagedPolicyMap(dict[str, str]):
+    """Name to ARN of AWS's managed policies, as far as a name alone tells it: without asking IAM."""
+
+    def __missing__(self, name: str) -> str:
+        return f"arn:aws:iam::aws:policy/{name}"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if name.startswith("arn:") else self[name]
+
+
+def read_template(path: Path) -> dict[str, Any]:
+    """The template as it stands in the file, short forms such as !Ref written out."""
+    try:
+        body = yaml_parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TemplateError(f"{path} does not exist") from error
+    except yaml.YAMLError as error:
+        raise TemplateError(f"{path} is no YAML: {error}") from error
+    if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
+        raise TemplateError(f"{path} has no Resources")
+    unknown = sorted(set(body) - _KNOWN_SECTIONS)
+    if unknown:
+        raise TemplateError(f"{path} has sections that are not emulated: {', '.join(unknown)}")
+    return body
+
+
+def transform_template(
+    source: Mapping[str, Any], folder: Path, parameters: Mapping[str, Any], identity: Identity
+) -> Template:
+    """The template after AWS::Serverless-2016-10-31; `folder` is what local paths in it are relative to."""
+    body = copy.deepcopy(dict(source))
+    _check_transform(body)
+    artifacts: dict[str, Artifact] = {}
+    for logical_id, resource in body["Resources"].items():
+        _take_artifact(logical_id, resource, body.get("Globals") or {}, folder, artifacts)
+    if body.pop("Transform", None) is not None:
+        body = _translate({**body, "Transform": _SAM_TRANSFORM}, parameters, identity)
+    return Template(body, artifacts)
+
+
+def _check_transform(body: Mapping[str, Any]) -> None:
+    transforms = body.get("Transform") or []
+    for name in [transforms] if isinstance(transforms, str) else transforms:
+        if name != _SAM_TRANSFORM:
+            raise TemplateError(f"transform {name} is not emulated, only {_SAM_TRANSFORM}")
+
+
+def _take_artifact(
+    logical_id: str, resource: Any, defaults: Mapping[str, Any], folder: Path, artifacts: dict[str, Artifact]
+) -> None:
+    if not isinstance(resource, dict) or resource.get("Type") not in _LOCAL_PROPERTIES:
+        return
+    name, kind = _LOCAL_PROPERTIES[resource["Type"]]
+    properties = resource.setdefault("Properties", {})
+    if resource["Type"] == "AWS::Serverless::Function" and name not in properties:
+        given = (defaults.get("Function") or {}).get(name)
+        if given is not None:
+            properties[name] = given
+    location = properties.get(name)
+    if not isinstance(location, str):
+        return
+    if location.startswith(("s3://", "https://")):
+        raise ArtifactError(f"{logical_id}: {name} is {location}; load the template from before `sam package`")
+    path = (folder / location).resolve()
+    if not path.exists():
+        raise ArtifactError(f"{logical_id}: {name} names {path}, which does not exist")
+    build_method = (resource.get("Metadata") or {}).get("BuildMethod")
+    # The digest makes a changed folder a changed property, as a new upload would.
+    key = f"{logical_id}/{hash_files(path)[:20]}"
+    artifacts[key] = Artifact(logical_id, kind, path, build_method)
+    properties[name] = _remote_location(resource["Type"], key)
+
+
+def _remote_location(resource_type: str, key: str) -> Any:
+    if resource_type in {"AWS::Lambda::Function", "AWS::Lambda::LayerVersion"}:
+        return {"S3Bucket": LOCAL_BUCKET, "S3Key": key}
+    if resource_type == "AWS::StepFunctions::StateMachine":
+        return {"Bucket": LOCAL_BUCKET, "Key": key}
+    return f"s3://{LOCAL_BUCKET}/{key}"
+
+
+def _translate(body: dict[str, Any], parameters: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    values = dict(parameters)
+    to_py27_compatible_template(body, values)
+    # The session only says the region; the transform asks AWS for nothing, since it is given the managed policies.
+    session = boto3.Session(region_name=identity.region)
+    translator = Translator(_ManagedPolicyMap(), Parser(), boto_session=session)
+    try:
+        translated = translator.translate(body, parameter_values=values)
+    except InvalidDocumentException as error:
+        causes = [cause.message for cause in error.causes] or [error.message]
+        raise TemplateError(f"the SAM transform refuses the template: {'; '.join(causes)}") from error
+    result: dict[str, Any] = undo_mark_unicode_str_in_template(translated)
+    return result

@@ -1,0 +1,116 @@
+"""What the Resource of a Task names, and what is refused.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from emulator.step_functions.sdk_catalog import SdkAction, UnknownActionError, find_action
+
+_LAMBDA_ARN = re.compile(r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+_ACTIVITY_ARN = re.compile(r"arn:aws[\w-]*:states:[a-z0-9-]+:\d{12}:activity:.+")
+_INTEGRATION = re.compile(r"arn:aws[\w-]*:states:[a-z0-9-]*:(?:\d{12})?:([\w-]+):([\w-]+)(?::([\w-]+))?(\.[\w:]+)?")
+# Integrations that AWS offers and this emulator does not, so that they can be refused by their name.
+_NOT_IMPLEMENTED = frozenset(
+    "apigateway athena batch bedrock codebuild databrew ecs eks elasticmapreduce emr-containers emr-serverless glue "
+    "http mediaconvert sagemaker".split()
+)
+
+
+class ResourceProblem(ValueError):
+    """A Resource that AWS or this emulator refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizedNames:
+    """How an optimized integration names its errors, and whether its result has the HTTP metadata."""
+
+    prefix: str
+    fallback: str
+    has_metadata: bool
+
+
+_OPTIMIZED: dict[tuple[str, str], tuple[str, OptimizedNames]] = {
+    **{
+        ("dynamodb", action): ("dynamodb", OptimizedNames("DynamoDB", "AmazonDynamoDBException", has_metadata=True))
+        for action in ("getItem", "putItem", "updateItem", "deleteItem")
+    },
+    ("sqs", "sendMessage"): ("sqs", OptimizedNames("SQS", "AmazonSQSException", has_metadata=True)),
+    ("sns", "publish"): ("sns", OptimizedNames("SNS", "AmazonSNSException", has_metadata=True)),
+    ("events", "putEvents"): (
+        "eventbridge",
+        OptimizedNames("EventBridge", "AmazonEventBridgeException", has_metadata=False),
+    ),
+    ("states", "startExecution"): (
+        "sfn",
+        OptimizedNames("StepFunctions", "AWSStepFunctionsException", has_metadata=True),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A Task's target. `resource_type` and `resource` are what the history's task events show."""
+
+    text: str
+    kind: Literal["lambda_function", "lambda_invoke", "aws_sdk", "optimized"]
+    resource_type: str
+    resource: str
+    action: SdkAction | None = None
+    names: OptimizedNames | None = None
+
+
+def parse_resource(text: str, machine_type: str) -> Resource:
+    """The target that `text` names; raises ResourceProblem with AWS's message, or one that names what is missing."""
+    if _LAMBDA_ARN.fullmatch(text):
+        return Resource(text, "lambda_function", "lambda", text)
+    if _ACTIVITY_ARN.fullmatch(text):
+        if machine_type == "EXPRESS":
+            raise ResourceProblem("Express state machine does not support Activity ARN")
+        raise ResourceProblem("not implemented by this emulator: activities")
+    found = _INTEGRATION.fullmatch(text)
+    if not found:
+        raise _not_recognized(text)
+    service, action, sdk_action, pattern = found.groups()
+    if pattern:
+        _refuse_pattern(pattern, text, machine_type)
+    if service == "aws-sdk":
+        return _aws_sdk(text, action, sdk_action)
+    if sdk_action is not None:
+        raise _not_recognized(text)
+    if (service, action) == ("lambda", "invoke"):
+        return Resource(text, "lambda_invoke", "lambda", "invoke")
+    if (service, action) in _OPTIMIZED:
+        sdk_name, names = _OPTIMIZED[service, action]
+        return Resource(text, "optimized", service, action, find_action(sdk_name, action), names)
+    if service in _NOT_IMPLEMENTED:
+        raise ResourceProblem(f"not implemented by this emulator: the integration '{service}:{action}'")
+    raise _not_recognized(text)
+
+
+def _refuse_pattern(pattern: str, text: str, machine_type: str) -> None:
+    name = ".sync" if pattern.startswith(".sync") else pattern
+    if name not in (".sync", ".waitForTaskToken"):
+        raise _not_recognized(text)
+    if machine_type == "EXPRESS":
+        raise ResourceProblem(f"Express state machine does not support '{name}' service integration")
+    raise ResourceProblem(f"not implemented by this emulator: the '{name}' service integration pattern")
+
+
+def _aws_sdk(text: str, service: str, action: str | None) -> Resource:
+    if action is None:
+        raise _not_recognized(text)
+    try:
+        found = find_action(service, action)
+    except UnknownActionError as error:
+        raise ResourceProblem(f"{_not_recognized(text)}: {error}") from error
+    return Resource(text, "aws_sdk", f"aws-sdk:{service}", action, found)
+
+
+def _not_recognized(text: str) -> ResourceProblem:
+    return ResourceProblem(
+        f"The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is "
+        "not available in this region."
+    )
