@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.5
@@ -16,7 +16,7 @@ class MemorySampler:
         self.peak_bytes = 0
 
     @contextlib.asynccontextmanager
-    async def running(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    async def running(self) -> AsyncIterator["MemorySampler"]:
         """Sample until the block ends."""
         task = asyncio.ensure_future(self._sample_for_ever())
         try:
@@ -25,7 +25,11 @@ class MemorySampler:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            self._sample()
+
+    def sample_now(self) -> int:
+        """The peak so far, this moment included; bytes."""
+        self._sample()
+        return self.peak_bytes
 
     async def _sample_for_ever(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """The endpoint: an HTTP server on the loopback that answers or passes on every AWS request."""
 
 import logging
+import socket
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +18,19 @@ _logger = logging.getLogger(__name__)
 _SERVER_ERROR = 500
 
 
+def open_listener() -> socket.socket:
+    """A socket on a free port of the loopback; nobody is answered before the gateway starts on it."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setblocking(False)
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL for clients: it says localhost, since a bucket's name is put before the host."""
+    return f"http://localhost:{listener.getsockname()[1]}"
+
+
 class Gateway:
     """Serves `services` by their models and everything else from `fallback_url`.
 
@@ -24,7 +38,11 @@ class Gateway:
     `calls` counts requests as "kinesis.PutRecords", those passed on as "s3" and so on.
     """
 
-    def __init__(self, services: Mapping[str, ServiceCall], fallback_url: str) -> None:
+    def __init__(
+        self, services: Mapping[str, ServiceCall], fallback_url: str, *, listener: socket.socket | None = None
+    ) -> None:
+        """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`."""
+        self._listener = listener
         self.calls: Counter[str] = Counter()
         self._dispatcher = Dispatcher(services)
         self._fallback = FallbackProxy(fallback_url)
@@ -37,10 +55,9 @@ class Gateway:
         server = web.Server(self._handle, access_log=None, auto_decompress=False)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        return f"http://localhost:{port}"
+        listener = self._listener or open_listener()
+        await web.SockSite(self._runner, listener, backlog=1024).start()
+        return url_of(listener)
 
     async def close(self) -> None:
         """Stop listening and close all connections."""
@@ -50,6 +67,9 @@ class Gateway:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
+        if "Expect" in headers and request.transport is not None:
+            # The bare server leaves this to us; boto3 holds an object's bytes back for a second without it.
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         path, _, query = request.raw_path.partition("?")
         service = self._dispatcher.find(request.method, path, query, headers)
         if service is None:

@@ -126,7 +126,8 @@ def _structure_reader(
         if not isinstance(value, dict):
             raise AwsError("SerializationException", f"{shape_name} must be an object.")
         result: dict[str, Any] = {}
-        for wire, item in value.items():
+        items: dict[str, Any] = value
+        for wire, item in items.items():
             if item is None:  # null is absence on AWS's wire
                 continue
             converter = converters.get(wire)

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import io
-import os
 import shutil
 import stat
 import tempfile
@@ -69,7 +68,8 @@ def _check_members(archive: zipfile.ZipFile) -> None:
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
             raise AwsError(
-                "InvalidParameterValueException", f"{UNZIP_ERROR} Its entry {member.filename!r} lies outside of the package."
+                "InvalidParameterValueException",
+                f"{UNZIP_ERROR} Its entry {member.filename!r} lies outside of the package.",
             )
         unzipped += member.file_size
     if unzipped >= UNZIPPED_BYTES:
@@ -94,6 +94,10 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, directory: Path)
 
 
 def _extract_link(destination: str, target: Path, directory: Path) -> None:
-    if os.path.isabs(destination) or not (target.parent / destination).resolve().is_relative_to(directory.resolve()):
-        raise AwsError("InvalidParameterValueException", f"{UNZIP_ERROR} A link in it leads to {destination!r}, outside of it.")
+    if PurePosixPath(destination).is_absolute() or not (target.parent / destination).resolve().is_relative_to(
+        directory.resolve()
+    ):
+        raise AwsError(
+            "InvalidParameterValueException", f"{UNZIP_ERROR} A link in it leads to {destination!r}, outside of it."
+        )
     target.symlink_to(destination)

@@ -28,7 +28,9 @@ class CodeSource:
             return data
         if code.get("S3Bucket") and code.get("S3Key"):
             return await self._fetch(code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion"))
-        raise AwsError("InvalidParameterValueException", f"Please provide a source for function code: {member} is empty.")
+        raise AwsError(
+            "InvalidParameterValueException", f"Please provide a source for function code: {member} is empty."
+        )
 
     async def _fetch(self, bucket: str, key: str, version: str | None) -> bytes:
         if self._fetch_object is None:

@@ -101,7 +101,9 @@ class FunctionConfiguration:
         return answer
 
 
-def make_configuration(request: dict[str, Any], package: Package, layers: tuple[LayerVersion, ...]) -> FunctionConfiguration:
+def make_configuration(
+    request: dict[str, Any], package: Package, layers: tuple[LayerVersion, ...]
+) -> FunctionConfiguration:
     """The configuration that a CreateFunction request asks for."""
     if request.get("PackageType", "Zip") != "Zip":
         raise _invalid("PackageType Image is not emulated: only zip packages are.")
@@ -192,9 +194,9 @@ def _check_variables(variables: dict[str, str]) -> dict[str, str]:
     reserved = sorted(RESERVED_VARIABLES.intersection(variables))
     if reserved:
         raise _invalid(
-            "Lambda was unable to configure your environment variables because the environment variables you have provided "
-            f"contains reserved keys that are currently not supported for modification. Reserved keys used in this request: "
-            f"{', '.join(reserved)}"
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            "provided contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     for name in variables:
         if VARIABLE_NAME.fullmatch(name) is None:
@@ -202,8 +204,8 @@ def _check_variables(variables: dict[str, str]) -> dict[str, str]:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > MAXIMUM_ENVIRONMENT_BYTES:
         raise _invalid(
-            "Lambda was unable to configure your environment variables because the environment variables you have provided "
-            f"exceeded the {MAXIMUM_ENVIRONMENT_BYTES // 1024}KB limit. The following size was provided: {size}"
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            f"provided exceeded the {MAXIMUM_ENVIRONMENT_BYTES // 1024}KB limit. The following size was provided: {size}"
         )
     return dict(variables)
 

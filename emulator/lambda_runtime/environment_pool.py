@@ -37,7 +37,7 @@ class EnvironmentPool:
         self.environments: set[Environment] = set()
         self.idle: list[Environment] = []
         self.waiting: deque[Invocation] = deque()
-        self._starting = 0
+        self._coming = 0  # environments that start, or have answered and not yet asked for more
         self._retired = False
         self._room = room
         self._zygote = zygote
@@ -56,7 +56,7 @@ class EnvironmentPool:
 
     def grow(self) -> None:
         """Start environments for those who wait, as far as there is room."""
-        while not self._retired and self._starting < len(self.waiting) and self._room.make_room(self):
+        while not self._retired and self._coming < len(self.waiting) and self._room.make_room(self):
             self._on_cold_start(self.spec.function_name)
             self._start(None)
 
@@ -86,6 +86,16 @@ class EnvironmentPool:
         self.waiting.clear()
         return left
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will run here any more."""
+        return self._retired and not self.environments
+
+    async def wait_for_starts(self) -> None:
+        """Return when no environment is being started."""
+        while self._starts:
+            await asyncio.gather(*self._starts)
+
     def fail_waiting(self, error: AwsError) -> None:
         """Answer those who wait with an error."""
         while self.waiting:
@@ -94,10 +104,11 @@ class EnvironmentPool:
                 invocation.answer.set_exception(error)
             invocation.on_finished()
 
+    def on_answered(self, environment: Environment) -> None:
+        self._set_coming(environment, True)
+
     def on_ready(self, environment: Environment) -> None:
-        if environment.was_starting:
-            environment.was_starting = False
-            self._starting -= 1
+        self._set_coming(environment, False)
         if self._retired:
             self.environments.discard(environment)
             environment.stop()
@@ -113,29 +124,28 @@ class EnvironmentPool:
             self._start(self.waiting.popleft())
 
     def on_gone(self, environment: Environment) -> None:
-        if environment.was_starting:
-            environment.was_starting = False
-            self._starting -= 1
+        self._set_coming(environment, False)
         self.environments.discard(environment)
         if environment in self.idle:
             self.idle.remove(environment)
         self.grow()
         self._room.on_room()
 
+    def _set_coming(self, environment: Environment, coming: bool) -> None:
+        self._coming += coming - environment.is_coming
+        environment.is_coming = coming
+
     def _start(self, bound: Invocation | None) -> None:
-        environment = Environment(self.spec, self, self._zygote, self._completion, self._work_dir)
+        environment = Environment(self.spec, self, self._zygote, self._completion, self._work_dir, bound=bound)
         self.environments.add(environment)
-        environment.is_bound = bound is not None
-        environment.was_starting = bound is None
-        if bound is None:
-            self._starting += 1
+        self._set_coming(environment, bound is None)
         task = asyncio.get_running_loop().create_task(self._launch(environment, bound))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
     async def _launch(self, environment: Environment, bound: Invocation | None) -> None:
         try:
-            await environment.start(bound)
+            await environment.start()
         except OSError as error:
             # No descriptors, no memory, no zygote: the caller sees what the machine lacks.
             environment.release()

@@ -21,5 +21,5 @@ class EnvironmentSpec:
     task_root: Path
     path: Sequence[Path]  # sys.path before the runtime directory
     variables: Mapping[str, str]  # without those of the single environment
-    tracing_active: bool
     log: FunctionLog
+    json_logs: bool

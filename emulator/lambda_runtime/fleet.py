@@ -57,8 +57,7 @@ class Fleet:
         for invocation in pool.retire():
             if successor is not None:
                 successor.submit(invocation)
-        if not pool.environments:
-            self.pools.discard(pool)
+        self.on_room()
 
     def make_room(self, pool: EnvironmentPool) -> bool:
         if self._max_environments is None or self.count() < self._max_environments:
@@ -70,7 +69,9 @@ class Fleet:
 
     def on_room(self) -> None:
         for pool in list(self.pools):
-            if pool.waiting:
+            if pool.is_finished:
+                self.pools.discard(pool)
+            elif pool.waiting:
                 pool.grow()
 
     def count(self) -> int:
@@ -91,7 +92,8 @@ class Fleet:
         for pool in list(self.pools):
             self.retire(pool, None, closing)
         await self._zygote.close()
-        self.pools.clear()
+        for pool in list(self.pools):
+            await pool.wait_for_starts()
 
     def _count_cold_start(self, function_name: str) -> None:
         self._statistics.of(function_name).cold_starts += 1

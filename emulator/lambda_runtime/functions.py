@@ -1,6 +1,6 @@
 """The functions there are: configurations, versions, aliases, and which pool runs which version."""
 
-import random
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ class Alias:
 
     def choose_version(self) -> str:
         """The version for this call."""
-        draw = random.random()
+        draw = secrets.randbelow(10_000) / 10_000
         for version, weight in self.weights.items():
             if draw < weight:
                 return version
@@ -74,9 +74,8 @@ class FunctionStore:
         if qualifier is None or qualifier == LATEST:
             return function, function.latest
         alias = function.aliases.get(qualifier)
-        configuration = function.versions.get(alias.choose_version() if alias is not None else qualifier)
-        if alias is not None and alias.version == LATEST:
-            return function, function.latest
+        version = alias.choose_version() if alias is not None else qualifier
+        configuration = function.latest if version == LATEST else function.versions.get(version)
         if configuration is None:
             raise function_not_found(make_function_arn(self._identity, reference.name, qualifier))
         return function, configuration

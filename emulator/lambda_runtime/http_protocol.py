@@ -5,7 +5,7 @@ A hand-written parser, because this is the hot path: two requests for each invoc
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from emulator.lambda_runtime.limits import RESPONSE_PAYLOAD_BYTES
 
@@ -38,8 +38,7 @@ class RuntimeApiProtocol(asyncio.Protocol):
         self._body_length = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -108,7 +107,7 @@ class RuntimeApiProtocol(asyncio.Protocol):
             return
         parts = target.split("/")
         accepted = False
-        if self._method == "POST" and len(parts) == 3 and parts[0] == "invocation":  # noqa: PLR2004
+        if self._method == "POST" and len(parts) == 3 and parts[0] == "invocation":
             if parts[2] == "response":
                 accepted = self._handler.on_response(parts[1], body)
             elif parts[2] == "error":
@@ -123,9 +122,8 @@ class RuntimeApiProtocol(asyncio.Protocol):
 
     def _answer(self, status: int, reason: str, message: str) -> None:
         body = f'{{"errorType":"{reason.replace(" ", "")}","errorMessage":"{message}"}}'
-        self.send(
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.send((head + body).encode())
 
     def _refuse(self, status: int, reason: str, message: str) -> None:
         self._answer(status, reason, message)

@@ -36,7 +36,9 @@ def parse_reference(text: str, identity: Identity, qualifier: str | None = None)
             f"Member must satisfy regular expression pattern: {REFERENCE.pattern}",
         )
     account = match["arn_account"] or match["account"]
-    if (match["region"] or identity.region) != identity.region or (account or identity.account_id) != identity.account_id:
+    if (match["region"] or identity.region) != identity.region or (
+        account or identity.account_id
+    ) != identity.account_id:
         raise function_not_found(text)
     named = match["qualifier"]
     if named is not None and qualifier is not None and named != qualifier:

@@ -75,4 +75,11 @@ def describe_exit(status: int) -> str:
 
 
 # As Go's os package, in which the service is written, spells them.
-SIGNAL_WORDS = {2: "interrupt", 6: "aborted", 8: "floating point exception", 9: "killed", 11: "segmentation fault", 15: "terminated"}
+SIGNAL_WORDS = {
+    2: "interrupt",
+    6: "aborted",
+    8: "floating point exception",
+    9: "killed",
+    11: "segmentation fault",
+    15: "terminated",
+}

@@ -101,7 +101,11 @@ class LayerStore:
 
     async def list_layers(self, _request: dict[str, Any]) -> dict[str, Any]:
         layers = [
-            {"LayerName": name, "LayerArn": self._arn(name), "LatestMatchingVersion": versions[max(versions)].describe()}
+            {
+                "LayerName": name,
+                "LayerArn": self._arn(name),
+                "LatestMatchingVersion": versions[max(versions)].describe(),
+            }
             for name, versions in sorted(self._versions.items())
             if versions
         ]
@@ -119,7 +123,7 @@ class LayerStore:
         if layer_arn != self._arn(name) or not number.isdigit() or int(number) not in self._versions.get(name, {}):
             raise AwsError(
                 "InvalidParameterValueException",
-                f"Layer version {arn} does not exist. Publish it here first: layers of other accounts cannot be fetched.",
+                f"Layer version {arn} does not exist. Publish it here: layers of other accounts cannot be fetched.",
             )
         return self._versions[name][int(number)]
 
@@ -130,7 +134,8 @@ class LayerStore:
         for layer in layers:
             if (layer.package.directory / "extensions").is_dir():
                 raise AwsError(
-                    "InvalidParameterValueException", f"Layer {layer.arn} brings an extension; extensions are not emulated."
+                    "InvalidParameterValueException",
+                    f"Layer {layer.arn} brings an extension; extensions are not emulated.",
                 )
         if len(layers) == 1:
             return layers[0].package.directory
@@ -158,7 +163,7 @@ class LayerStore:
 
 def _link(source: str, target: str) -> str:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(target)
+        Path(target).unlink()
     os.link(source, target)
     return target
 

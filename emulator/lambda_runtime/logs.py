@@ -1,13 +1,10 @@
-"""A function's log: lines of all its environments, in memory and, where asked for, in one file.
-
-Source of the START, END and REPORT lines: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
-"""
+"""Functions' logs: the lines of all environments, in memory and, where asked for, in one file a function."""
 
 import asyncio
 import time
 from collections import deque
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 RING_LINES = 10_000
 FLUSH_SECONDS = 0.2
@@ -27,65 +24,54 @@ class FunctionLog:
     def __init__(self, file: Path | None = None, ring_lines: int = RING_LINES) -> None:
         self.events: deque[LogEvent] = deque(maxlen=ring_lines)
         self._file = file
-        self._stream: IO[str] | None = None
-        self._flush_timer: asyncio.TimerHandle | None = None
+        self._unwritten: list[LogEvent] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, stream: str, message: str) -> None:
-        now = time.time()
-        self.events.append(LogEvent(now, stream, message))
+        """Add a line, now."""
+        event = LogEvent(time.time(), stream, message)
+        self.events.append(event)
         if self._file is not None:
-            if self._stream is None:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                self._stream = self._file.open("a", encoding="utf-8", errors="backslashreplace")
-            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-            self._stream.write(f"{seconds}.{int(now % 1 * 1000):03d}Z {stream} {message}\n")
-            if self._flush_timer is None:
-                self._flush_timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+            self._unwritten.append(event)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
 
     def messages(self) -> list[str]:
         """The lines without time and stream, oldest first."""
         return [event.message for event in self.events]
 
     def flush(self) -> None:
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
-        if self._stream is not None:
-            self._stream.flush()
-
-    def close(self) -> None:
-        self.flush()
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        """Bring the file up to date."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._file is not None and self._unwritten:
+            lines, self._unwritten = self._unwritten, []
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8", errors="backslashreplace") as sink:
+                sink.writelines(f"{format_time(line.timestamp)} {line.stream} {line.message}\n" for line in lines)
 
 
-def format_report(
-    *,
-    request_id: str,
-    duration_ms: float,
-    billed_ms: int,
-    memory_mb: int,
-    max_memory_mb: int,
-    init_ms: float | None,
-    status: str | None,
-    error_type: str | None,
-    trace: tuple[str, str, bool] | None,
-) -> str:
-    """The REPORT line; `trace` is (trace id, segment id, sampled)."""
-    parts = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration_ms:.2f} ms",
-        f"Billed Duration: {billed_ms} ms",
-        f"Memory Size: {memory_mb} MB",
-        f"Max Memory Used: {max_memory_mb} MB",
-    ]
-    if init_ms is not None:
-        parts.append(f"Init Duration: {init_ms:.2f} ms")
-    if status is not None:
-        parts.append(f"Status: {status}")
-    if error_type is not None:
-        parts.append(f"Error Type: {error_type}")
-    if trace is not None:
-        parts.append(f"XRAY TraceId: {trace[0]}\tSegmentId: {trace[1]}\tSampled: {str(trace[2]).lower()}")
-    return "\t".join(parts) + "\t"
+class LogStore:
+    """The logs by function name; like a log group, a log outlives its function."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._logs: dict[str, FunctionLog] = {}
+
+    def of(self, function_name: str) -> FunctionLog:
+        """The function's log, made at first use."""
+        if function_name not in self._logs:
+            file = self._directory / f"{function_name}.log" if self._directory is not None else None
+            self._logs[function_name] = FunctionLog(file)
+        return self._logs[function_name]
+
+    def flush(self) -> None:
+        """Bring all files up to date."""
+        for log in self._logs.values():
+            log.flush()
+
+
+def format_time(moment: float) -> str:
+    """ISO 8601 with milliseconds, UTC."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment % 1 * 1000):03d}Z"

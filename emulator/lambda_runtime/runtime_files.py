@@ -39,7 +39,12 @@ def prepare_runtime(directory: Path, requirements_file: Path) -> Path:
             _install(scratch, requirements_file)
             # Unchecked: the files never change, and real /var/runtime is precompiled too.
             compileall.compile_dir(
-                scratch, quiet=2, workers=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH, stripdir=str(scratch), prependdir=str(target)
+                scratch,
+                quiet=2,
+                workers=1,
+                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+                stripdir=str(scratch),
+                prependdir=str(target),
             )
             scratch.chmod(0o755)
             scratch.rename(target)

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 
 import json
 import os
-import random
+import secrets
 import socket
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ def parse_trace_header(text: str) -> TraceHeader | None:
 
 def make_segment_id() -> str:
     """A 64-bit id in 16 hexadecimal digits."""
-    return f"{random.getrandbits(64):016x}"
+    return os.urandom(8).hex()
 
 
 def make_trace_id(now: float) -> str:
@@ -55,7 +55,7 @@ def make_trace_id(now: float) -> str:
 class Sampler:
     """Lambda's own rule for requests that come without a decision: the first each second, then 5 percent."""
 
-    RATE = 0.05
+    PERCENT = 5
 
     def __init__(self) -> None:
         self._second = 0
@@ -64,7 +64,7 @@ class Sampler:
         if int(now) != self._second:
             self._second = int(now)
             return True
-        return random.random() < self.RATE
+        return secrets.randbelow(100) < self.PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +168,3 @@ def make_segments(
         service["fault"] = True
         function["fault"] = True
     return [service, function]
-
-

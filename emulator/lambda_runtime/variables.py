@@ -15,7 +15,12 @@ RESERVED_VARIABLES = frozenset(
         *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
         *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
         *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-        *("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"),
+        *(
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+            "AWS_LAMBDA_METADATA_API",
+            "AWS_LAMBDA_METADATA_TOKEN",
+        ),
         *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
     )
 )
@@ -38,7 +43,7 @@ def make_variables(
     extra: Mapping[str, str],
     own: Mapping[str, str],
 ) -> dict[str, str]:
-    """Lambda's variables, the emulator's (`endpoint_url`, `extra`) and the function's `own`, which win where allowed."""
+    """Lambda's variables, the emulator's (`endpoint_url`, `extra`), and the function's `own`, which win over both."""
     layer = str(opt) if opt is not None else "/opt"
     variables = {
         "LANG": "en_US.UTF-8",

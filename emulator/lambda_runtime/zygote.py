@@ -65,15 +65,18 @@ def become_environment(request: dict[str, Any], log_descriptor: int, zygote: int
 
 def run_runtime_client(handler: str) -> None:
     """Serve invocations with AWS's runtime interface client until the environment is killed."""
-    from awslambdaric import bootstrap, lambda_runtime_client
-    from awslambdaric.lambda_config import LambdaConfigProvider
-
+    bootstrap = importlib.import_module("awslambdaric.bootstrap")
+    lambda_runtime_client = importlib.import_module("awslambdaric.lambda_runtime_client")
+    # The native client takes the endpoint from the environment once for all, so it is loaded here, not in the zygote.
+    del sys.modules["runtime_client"]
+    native_client = importlib.import_module("runtime_client")
+    native_client.initialize_client(lambda_runtime_client._user_agent())
+    lambda_runtime_client.runtime_client = native_client
     # These were read from the zygote's environment when it imported them.
-    lambda_runtime_client.runtime_client.initialize_client(lambda_runtime_client._user_agent())
     lambda_runtime_client.BaseLambdaRuntimeClient.marshaller = lambda_runtime_client.LambdaMarshaller()
     if "AWS_LAMBDA_LOG_FORMAT" in os.environ or "AWS_LAMBDA_LOG_LEVEL" in os.environ:
         importlib.reload(bootstrap)
-    config = LambdaConfigProvider(["bootstrap", handler])
+    config = importlib.import_module("awslambdaric.lambda_config").LambdaConfigProvider(["bootstrap", handler])
     client = lambda_runtime_client.LambdaRuntimeClient(config.api_address, config.use_thread_polling)
     bootstrap.run(handler, client)
 
@@ -169,6 +172,7 @@ def main() -> None:
     die_with_parent(int(parent), signal.SIGTERM)
     sys.dont_write_bytecode = cache_bytecode != "1"
     sys.path.insert(0, runtime_directory)
+    sys.modules["runtime_client"] = None  # type: ignore[assignment]  # see run_runtime_client
     importlib.import_module("awslambdaric.bootstrap")
     importlib.import_module("awslambdaric.lambda_config")
     zygote = Zygote(socket.socket(fileno=int(control_descriptor)))

@@ -37,11 +37,18 @@ class ZygoteClient:
         self._on_exit: dict[int, OnExit] = {}
         self._exited_early: dict[int, int] = {}
         self._lock = asyncio.Lock()
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
         """Process id of the zygote, None while there is none."""
         return self._process.pid if self._process is not None and self._control is not None else None
+
+    async def start(self) -> None:
+        """Start the zygote, so that the first environment does not wait for it."""
+        async with self._lock:
+            if self._control is None:
+                await self._start()
 
     async def fork(self, spec: ProcessSpec, log_descriptor: int, on_exit: OnExit) -> int:
         """Process id of a new environment that writes to `log_descriptor`; `on_exit(status)` is called when it ends."""
@@ -73,6 +80,7 @@ class ZygoteClient:
 
     async def close(self) -> None:
         """End the zygote, and with it every environment."""
+        self._closed = True
         self._lose_control()
         if self._process is not None:
             # The zygote leaves at the end of its control socket, after it has killed its environments.
@@ -80,6 +88,8 @@ class ZygoteClient:
             self._process = None
 
     async def _start(self) -> None:
+        if self._closed:
+            raise ConnectionError("the Lambda service is closed")
         if self._process is not None:
             await self._process.wait()
         ours, theirs = socket.socketpair()
@@ -137,7 +147,9 @@ class ZygoteClient:
         self._control = None
         if self._forked is not None and not self._forked.done():
             self._forked.set_exception(
-                ConnectionError("the Lambda zygote process ended; its error output says why, the next invocation retries")
+                ConnectionError(
+                    "the Lambda zygote process ended; its error output says why, the next invocation retries"
+                )
             )
         orphans, self._on_exit = self._on_exit, {}
         for on_exit in orphans.values():

@@ -22,7 +22,6 @@ class PartnerProtocol(asyncio.Protocol):
     __slots__ = (
         "_call",
         "_call_later",
-        "_closing",
         "_keep_alive",
         "_parser",
         "_paused",
@@ -40,7 +39,6 @@ class PartnerProtocol(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._keep_alive = True
         self._paused = False  # too many bytes wait: nothing more is read until they are served
-        self._closing = False  # the client ended its side, or the connection ends after the reply
         self._stalled = False  # the client does not read: nothing more is served until it does
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,7 +52,6 @@ class PartnerProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A call still in flight is abandoned."""
         self._service.account.connections -= 1
-        self._closing = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -72,9 +69,8 @@ class PartnerProtocol(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """A client that ended its side still gets the answer to the call in flight."""
-        self._closing = True
-        return self._call is not None or self._stalled
+        """A client that ended its side has gone: giving up and half-closing look the same from here."""
+        return False
 
     def pause_writing(self) -> None:
         """The client does not read its replies."""
@@ -91,9 +87,7 @@ class PartnerProtocol(asyncio.Protocol):
             while self._call is None and not self._stalled and not self._transport.is_closing():
                 request = self._parser.next_request()
                 if request is None:
-                    if self._closing:
-                        self._transport.close()
-                    elif self._paused:
+                    if self._paused:
                         self._paused = False
                         self._transport.resume_reading()
                     return

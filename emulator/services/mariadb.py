@@ -1,14 +1,11 @@
 """A real MariaDB server for one run: its own data directory, a private socket, a free port of the loopback."""
 
 import asyncio
-import contextlib
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +14,11 @@ from emulator.services.mariadb_account import ServerAccount, find_server_account
 from emulator.services.mariadb_address import DatabaseAddress
 from emulator.services.mariadb_query import query_status
 from emulator.services.mariadb_template import copy_template, find_program
+from emulator.services.run_directory import RunDirectory
 
 _READY = re.compile(r"ready for connections")
 _PORT_ATTEMPTS = 5
+_PREFIX = "express-batch-mariadb-"
 
 # MySQL 8's default, which RDS for MySQL keeps.
 # Source: https://dev.mysql.com/doc/refman/8.0/en/sql-mode.html
@@ -50,8 +49,11 @@ class MariaDb:
     def __init__(self, cache_directory: Path, options: MariaDbOptions | None = None) -> None:
         self._cache_directory = cache_directory
         self._options = options or MariaDbOptions()
+        for name in (self._options.database, self._options.user):  # they stand in SQL
+            if not re.fullmatch(r"\w{1,32}", name, re.ASCII):
+                raise ValueError(f"{name!r} cannot be a database or a user: use 1 to 32 letters, digits and _")
         self._password = secrets.token_urlsafe(18)
-        self._directory: Path | None = None
+        self._directory: RunDirectory | None = None
         self._port = 0
         self._child: ChildProcess | None = None
         self._account: ServerAccount | None = None
@@ -83,8 +85,8 @@ class MariaDb:
         program = find_program("mariadbd")
         account = find_server_account()
         # Not under the caller's directory: the server's own account must be able to reach it.
-        directory = Path(tempfile.mkdtemp(prefix="mariadb-"))
-        self._directory = directory
+        self._directory = await asyncio.to_thread(RunDirectory, _PREFIX)
+        directory = self._directory.path
         try:
             self._account = account
             account.own(directory)
@@ -130,14 +132,11 @@ class MariaDb:
     def _need_directory(self) -> Path:
         if self._directory is None:
             raise ChildStartError("MariaDB was not started, or was stopped: call start() first")
-        return self._directory
+        return self._directory.path
 
     def _write_first_statements(self, path: Path, account: ServerAccount) -> None:
         """SQL that the server runs before it says that it is ready, at every start; so each line may be repeated."""
         database, user = self._options.database, self._options.user
-        for name in (database, user):
-            if not re.fullmatch(r"\w{1,32}", name, re.ASCII):
-                raise ValueError(f"{name!r} cannot be a database or a user: use 1 to 32 letters, digits and _")
         root = secrets.token_urlsafe(18)
         statements = [
             f"CREATE DATABASE IF NOT EXISTS `{database}`",
@@ -213,8 +212,7 @@ class MariaDb:
         self._port = 0
         directory, self._directory = self._directory, None
         if directory is not None:
-            with contextlib.suppress(FileNotFoundError):
-                await asyncio.to_thread(shutil.rmtree, directory)
+            await asyncio.to_thread(directory.remove)
 
 
 def _find_free_port() -> int:

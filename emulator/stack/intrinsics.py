@@ -151,8 +151,10 @@ class Resolver:
                 return None
             raise TemplateError(f"{where}: {name} stands beside other keys: {', '.join(map(str, value))}")
         if name not in self._functions:
-            raise TemplateError(f"{where}: {name.partition('::ForEach')[0]}{'::ForEach' if 'ForEach' in name else ''}"
-                                " is not emulated: write the value without it")
+            raise TemplateError(
+                f"{where}: {name.partition('::ForEach')[0]}{'::ForEach' if 'ForEach' in name else ''}"
+                " is not emulated: write the value without it"
+            )
         return name
 
     def _ref(self, name: Any, resources: ResourceLookup, where: str) -> Any:
@@ -162,11 +164,12 @@ class Resolver:
             return self._pseudo[name]
         if resources.has(name):
             return resources.reference(name, where)
-        raise TemplateError(f"{where}: Ref names {name}, which is neither a parameter nor a resource of the template")
+        expected = "a parameter" if isinstance(resources, NoResources) else "a parameter or a resource of the template"
+        raise TemplateError(f"{where}: Ref names {name}, which is not {expected}")
 
     def _get_att(self, argument: Any, resources: ResourceLookup, where: str) -> Any:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        if not isinstance(parts, list) or len(parts) != 2:  # noqa: PLR2004
+        if not isinstance(parts, list) or len(parts) != 2:
             raise TemplateError(f"{where}: Fn::GetAtt takes a resource and an attribute, not {argument!r}")
         name = self.resolve(parts[1], resources, where)
         if not resources.has(parts[0]) and not isinstance(resources, NoResources):
@@ -216,7 +219,7 @@ class Resolver:
         return items[index]
 
     def _find_in_map(self, argument: Any, resources: ResourceLookup, where: str) -> Any:
-        if len(argument) != 3:  # noqa: PLR2004
+        if len(argument) != 3:
             raise TemplateError(f"{where}: Fn::FindInMap takes a map and two keys; DefaultValue is not emulated")
         names = [str(self.resolve(item, NoResources(), where)) for item in argument]
         found: Any = self._mappings
@@ -237,7 +240,9 @@ class Resolver:
     def _equals(self, argument: Any, resources: ResourceLookup, where: str) -> bool:
         left, right = (self.resolve(item, resources, where) for item in argument)
         # CloudFormation compares text: 0 equals "0".
-        return left == right or (_is_scalar(left) and _is_scalar(right) and _to_text(left, where) == _to_text(right, where))
+        return left == right or (
+            _is_scalar(left) and _is_scalar(right) and _to_text(left, where) == _to_text(right, where)
+        )
 
     def _boolean(self, value: Any, resources: ResourceLookup, where: str) -> bool:
         resolved = self.resolve(value, resources, where)
@@ -248,10 +253,10 @@ class Resolver:
         raise TemplateError(f"{where}: a condition has to be true or false, not {resolved!r}")
 
     def _and(self, argument: Any, resources: ResourceLookup, where: str) -> bool:
-        return all([self._boolean(item, resources, where) for item in argument])
+        return all(self._boolean(item, resources, where) for item in argument)
 
     def _or(self, argument: Any, resources: ResourceLookup, where: str) -> bool:
-        return any([self._boolean(item, resources, where) for item in argument])
+        return any(self._boolean(item, resources, where) for item in argument)
 
     def _not(self, argument: Any, resources: ResourceLookup, where: str) -> bool:
         return not self._boolean(argument[0], resources, where)
@@ -291,7 +296,9 @@ class Resolver:
     def _import_value(self, argument: Any, resources: ResourceLookup, where: str) -> str:
         name = str(self.resolve(argument, resources, where))
         if name not in self._imports:
-            raise TemplateError(f"{where}: Fn::ImportValue needs the export {name}; pass it as imports={{{name!r}: ...}}")
+            raise TemplateError(
+                f"{where}: Fn::ImportValue needs the export {name}; pass it as imports={{{name!r}: ...}}"
+            )
         return self._imports[name]
 
 

@@ -50,7 +50,7 @@ def _build(artifact: Artifact, target: Path, variables: Mapping[str, str]) -> No
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         source, built = Path(folder, "source"), Path(folder, "built")
         built.mkdir()
-        # sam build works on a copy too: what needs a file outside the layer's folder would fail there, so it fails here.
+        # sam build works on a copy too: what needs a file outside the folder would fail there, so it fails here.
         for file in list_files(artifact.path):
             copy = source / file.relative_to(artifact.path)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,9 @@ def _run_make(artifact: Artifact, source: Path, built: Path, variables: Mapping[
         raise ArtifactError(f"{artifact.logical_id}: `make` is missing; install it (apt-get install make)") from error
     if done.returncode != 0:
         said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-_LAST_LINES:])
-        raise ArtifactError(f"{artifact.logical_id}: `make build-{artifact.logical_id}` in {artifact.path} failed: {said}")
+        raise ArtifactError(
+            f"{artifact.logical_id}: `make build-{artifact.logical_id}` in {artifact.path} failed: {said}"
+        )
     if not any(built.iterdir()):
         raise ArtifactError(f"{artifact.logical_id}: `make build-{artifact.logical_id}` wrote nothing to ARTIFACTS_DIR")
 

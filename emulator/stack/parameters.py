@@ -11,7 +11,9 @@ _LIST_TYPES = frozenset({"CommaDelimitedList", "List<Number>", "List<String>"})
 _ANYTHING = re.compile(r"AWS::(EC2|Route53)::[A-Za-z:]+|List<AWS::(EC2|Route53)::[A-Za-z:]+>")
 
 
-def resolve_parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, str | list[str]]:
+def resolve_parameters(
+    declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]
+) -> dict[str, str | list[str]]:
     """The value of every declared parameter: a string, or a list of strings for a list type, as Ref gives it.
 
     Raises ParameterError with one line for each parameter that is unknown, missing or outside its rule.

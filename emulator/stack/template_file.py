@@ -8,10 +8,6 @@ from typing import Any
 
 import boto3
 import yaml
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
 from samtranslator.yaml_helper import yaml_parse
 
 from emulator.identity import Identity
@@ -128,6 +124,15 @@ def _remote_location(resource_type: str, key: str) -> Any:
 
 
 def _translate(body: dict[str, Any], parameters: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    # The translator takes most of a second to import, and only a template that is loaded needs it.
+    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
+    from samtranslator.parser.parser import Parser  # noqa: PLC0415
+    from samtranslator.translator.translator import Translator  # noqa: PLC0415
+    from samtranslator.utils.py27hash_fix import (  # noqa: PLC0415
+        to_py27_compatible_template,
+        undo_mark_unicode_str_in_template,
+    )
+
     values = dict(parameters)
     to_py27_compatible_template(body, values)
     # The session only says the region; the transform asks AWS for nothing, since it is given the managed policies.
@@ -138,5 +143,8 @@ def _translate(body: dict[str, Any], parameters: Mapping[str, Any], identity: Id
     except InvalidDocumentException as error:
         causes = [cause.message for cause in error.causes] or [error.message]
         raise TemplateError(f"the SAM transform refuses the template: {'; '.join(causes)}") from error
+    finally:
+        # Without this the translator warns, whenever it is collected, of metrics that nobody asked for.
+        translator.metrics.publish()
     result: dict[str, Any] = undo_mark_unicode_str_in_template(translated)
     return result

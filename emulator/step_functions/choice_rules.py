@@ -9,9 +9,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from emulator.step_functions.failures import RUNTIME, EvaluationFailed
+from emulator.step_functions.failures import RUNTIME, EvaluationError
 from emulator.step_functions.jsonpath import JsonPath, PathNotFoundError
-from emulator.step_functions.jsonpath_parser import PathProblem
+from emulator.step_functions.jsonpath_parser import PathError
 from emulator.step_functions.scope import Scope
 from emulator.step_functions.timestamps import parse_timestamp
 
@@ -26,13 +26,6 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThanEquals": lambda left, right: bool(left <= right),
     "GreaterThanEquals": lambda left, right: bool(left >= right),
 }
-_TYPE_TESTS: dict[str, Callable[[Any], bool]] = {
-    "IsNull": lambda value: value is None,
-    "IsNumeric": lambda value: _is_number(value),
-    "IsString": lambda value: isinstance(value, str),
-    "IsBoolean": lambda value: isinstance(value, bool),
-    "IsTimestamp": lambda value: _as_timestamp(value) is not None,
-}
 
 
 def _is_number(value: Any) -> bool:
@@ -41,6 +34,15 @@ def _is_number(value: Any) -> bool:
 
 def _as_timestamp(value: Any) -> datetime | None:
     return parse_timestamp(value) if isinstance(value, str) else None
+
+
+_TYPE_TESTS: dict[str, Callable[[Any], bool]] = {
+    "IsNull": lambda value: value is None,
+    "IsNumeric": _is_number,
+    "IsString": lambda value: isinstance(value, str),
+    "IsBoolean": lambda value: isinstance(value, bool),
+    "IsTimestamp": lambda value: _as_timestamp(value) is not None,
+}
 
 
 _CASTS: dict[str, Callable[[Any], Any]] = {
@@ -70,7 +72,11 @@ def _comparison(kind: str, ordering: str) -> Compare:
 
 COMPARISONS: dict[str, Compare] = {
     "BooleanEquals": _comparison("Boolean", "Equals"),
-    **{f"{kind}{order}": _comparison(kind, order) for kind in ("String", "Numeric", "Timestamp") for order in _ORDERINGS},
+    **{
+        f"{kind}{order}": _comparison(kind, order)
+        for kind in ("String", "Numeric", "Timestamp")
+        for order in _ORDERINGS
+    },
 }
 OPERATORS = frozenset(
     {*COMPARISONS, *(f"{name}Path" for name in COMPARISONS), *_TYPE_TESTS, "IsPresent", "StringMatches"}
@@ -78,30 +84,30 @@ OPERATORS = frozenset(
 
 
 def compile_rule(source: dict[str, Any]) -> Rule:
-    """The test that a choice rule stands for; raises PathProblem with a message that names the field."""
+    """The test that a choice rule stands for; raises PathError with a message that names the field."""
     for combinator in COMBINATORS:
         if combinator in source:
             return _combine(combinator, source[combinator])
     variable = source.get("Variable")
     if not isinstance(variable, str):
-        raise PathProblem("These fields are required: [Variable]")
+        raise PathError("These fields are required: [Variable]")
     operators = [name for name in source if name in OPERATORS]
     if len(operators) != 1:
-        raise PathProblem("A choice rule must have exactly one comparison operator")
+        raise PathError("A choice rule must have exactly one comparison operator")
     unknown = set(source) - OPERATORS - {"Variable", "Next", "Comment", "Assign", "Output"}
     if unknown:
-        raise PathProblem(f"The field '{min(unknown)}' is not supported by Step Functions")
+        raise PathError(f"The field '{min(unknown)}' is not supported by Step Functions")
     return _compile_comparison(JsonPath(variable), operators[0], source[operators[0]])
 
 
 def _combine(combinator: str, operands: Any) -> Rule:
     if combinator == "Not":
         if not isinstance(operands, dict):
-            raise PathProblem("'Not' must be a choice rule")
+            raise PathError("'Not' must be a choice rule")
         inner = compile_rule(operands)
         return lambda scope: not inner(scope)
     if not isinstance(operands, list) or not operands or not all(isinstance(item, dict) for item in operands):
-        raise PathProblem(f"'{combinator}' must be a list of choice rules that is not empty")
+        raise PathError(f"'{combinator}' must be a list of choice rules that is not empty")
     rules = [compile_rule(item) for item in operands]
     if combinator == "And":
         return lambda scope: all(rule(scope) for rule in rules)
@@ -117,7 +123,7 @@ def _compile_comparison(variable: JsonPath, operator: str, operand: Any) -> Rule
         return lambda scope: test(_read(variable, scope)) == expected
     if operator == "StringMatches":
         if not isinstance(operand, str):
-            raise PathProblem("'StringMatches' must be a string")
+            raise PathError("'StringMatches' must be a string")
         pattern = _wildcard(operand)
 
         def matches(scope: Scope) -> bool:
@@ -127,18 +133,18 @@ def _compile_comparison(variable: JsonPath, operator: str, operand: Any) -> Rule
         return matches
     if operator.endswith("Path"):
         if not isinstance(operand, str):
-            raise PathProblem(f"'{operator}' must be a path")
+            raise PathError(f"'{operator}' must be a path")
         compare, other = COMPARISONS[operator.removesuffix("Path")], JsonPath(operand)
         return lambda scope: compare(_read(variable, scope), _read(other, scope))
     compare = COMPARISONS[operator]
     if not compare(operand, operand) and not operator.endswith(("LessThan", "GreaterThan")):
-        raise PathProblem(f"The value of '{operator}' has the wrong type")
+        raise PathError(f"The value of '{operator}' has the wrong type")
     return lambda scope: compare(_read(variable, scope), operand)
 
 
 def _boolean(operator: str, operand: Any) -> bool:
     if not isinstance(operand, bool):
-        raise PathProblem(f"'{operator}' must be true or false")
+        raise PathError(f"'{operator}' must be true or false")
     return operand
 
 
@@ -154,6 +160,6 @@ def _read(path: JsonPath, scope: Scope) -> Any:
     try:
         return path.read(scope)
     except PathNotFoundError as error:
-        raise EvaluationFailed(
+        raise EvaluationError(
             RUNTIME, f"Invalid path '{path.text}': The choice state's condition path references an invalid value."
         ) from error

@@ -1,7 +1,7 @@
 """The ways in which a state fails, under the names that AWS gives them.
 
-    StateFailed           a state reports an error; Retry and Catch may take it
-    EvaluationFailed      a field of a state cannot be computed; the interpreter says in which state
+    StateFailedError           a state reports an error; Retry and Catch may take it
+    EvaluationError      a field of a state cannot be computed; the interpreter says in which state
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
@@ -17,7 +17,7 @@ TASK_FAILED = "States.TaskFailed"
 TIMEOUT = "States.Timeout"
 
 
-class StateFailed(Exception):
+class StateFailedError(Exception):
     """A state's error name and cause; either may be absent, as a Fail state without them leaves them."""
 
     def __init__(self, error: str | None, cause: str | None = None) -> None:
@@ -30,7 +30,7 @@ class StateFailed(Exception):
         return {"Error": self.error or "", "Cause": self.cause or ""}
 
 
-class EvaluationFailed(Exception):
+class EvaluationError(Exception):
     """A field that cannot be computed; `detail` says which one and why, without naming the state."""
 
     def __init__(self, error: str, detail: str) -> None:
@@ -39,9 +39,9 @@ class EvaluationFailed(Exception):
         self.detail = detail
 
 
-def data_limit_exceeded(what: str) -> StateFailed:
+def data_limit_exceeded(what: str) -> StateFailedError:
     """The failure of a state or task whose data pass the limit."""
-    return StateFailed(
+    return StateFailedError(
         DATA_LIMIT_EXCEEDED,
         f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit.",
     )

@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.step_functions.failures import INTRINSIC_FAILURE, EvaluationFailed
+from emulator.step_functions.failures import INTRINSIC_FAILURE, EvaluationError
 from emulator.step_functions.intrinsics import INTRINSICS, IntrinsicError
-from emulator.step_functions.jsonpath import JsonPath, PathNotFoundError
-from emulator.step_functions.jsonpath_parser import PathProblem
+from emulator.step_functions.jsonpath import JsonPath
+from emulator.step_functions.jsonpath_parser import PathError
 from emulator.step_functions.scope import Scope
 
 # Source: https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html ("nest up to 10")
@@ -34,13 +34,13 @@ class IntrinsicCall:
     arguments: tuple["Literal | JsonPath | IntrinsicCall", ...]
 
     def evaluate(self, scope: Scope) -> Any:
-        """The function's value; raises EvaluationFailed with States.IntrinsicFailure, PathNotFoundError."""
+        """The function's value; raises EvaluationError with States.IntrinsicFailure, PathNotFoundError."""
         values = [_evaluate(argument, scope) for argument in self.arguments]
         function = INTRINSICS[self.name][0]
         try:
             return function(*values)
         except (IntrinsicError, ValueError) as error:
-            raise EvaluationFailed(INTRINSIC_FAILURE, f"The function '{self.name}' failed: {error}.") from error
+            raise EvaluationError(INTRINSIC_FAILURE, f"The function '{self.name}' failed: {error}.") from error
 
 
 def _evaluate(argument: "Literal | JsonPath | IntrinsicCall", scope: Scope) -> Any:
@@ -58,12 +58,12 @@ def _plain_braces(argument: "Literal | JsonPath | IntrinsicCall") -> "Literal | 
 
 
 def parse_call(text: str) -> IntrinsicCall:
-    """The call that `text` holds; raises PathProblem for an unknown function and for bad syntax."""
+    """The call that `text` holds; raises PathError for an unknown function and for bad syntax."""
     parser = _Parser(text)
     call = parser.call(1)
     parser.blanks()
     if parser.position != len(text):
-        raise PathProblem(f"unexpected '{text[parser.position :]}' after '{call.name}(...)'")
+        raise PathError(f"unexpected '{text[parser.position :]}' after '{call.name}(...)'")
     return call
 
 
@@ -85,21 +85,21 @@ class _Parser:
 
     def call(self, depth: int) -> IntrinsicCall:
         if depth > _MAX_NESTING:
-            raise PathProblem(f"more than {_MAX_NESTING} nested intrinsic functions")
+            raise PathError(f"more than {_MAX_NESTING} nested intrinsic functions")
         name = _NAME.match(self.text, self.position)
         if not name or name[0] not in INTRINSICS:
-            raise PathProblem(f"unknown intrinsic function in '{self.text}'")
+            raise PathError(f"unknown intrinsic function in '{self.text}'")
         self.position = name.end()
         if not self._take("("):
-            raise PathProblem(f"expected '(' after '{name[0]}'")
+            raise PathError(f"expected '(' after '{name[0]}'")
         arguments: list[Literal | JsonPath | IntrinsicCall] = []
         while not self._take(")"):
             if arguments and not self._take(","):
-                raise PathProblem(f"expected ',' or ')' at position {self.position} of '{self.text}'")
+                raise PathError(f"expected ',' or ')' at position {self.position} of '{self.text}'")
             arguments.append(self._argument(depth))
         _function, least, most = INTRINSICS[name[0]]
         if len(arguments) < least or (most is not None and len(arguments) > most):
-            raise PathProblem(f"'{name[0]}' does not take {len(arguments)} arguments")
+            raise PathError(f"'{name[0]}' does not take {len(arguments)} arguments")
         # Only the template of States.Format tells an escaped brace from a bare one.
         kept = 1 if name[0] == "States.Format" else 0
         return IntrinsicCall(name[0], (*arguments[:kept], *map(_plain_braces, arguments[kept:])))
@@ -121,7 +121,7 @@ class _Parser:
     @staticmethod
     def _unescape(found: re.Match[str]) -> str:
         if found[1] not in _ESCAPES:
-            raise PathProblem(f"unsupported escape '\\{found[1]}'")
+            raise PathError(f"unsupported escape '\\{found[1]}'")
         return _ESCAPES[found[1]]
 
     def _path_text(self) -> str:

@@ -45,7 +45,7 @@ def _short_text(value: Any) -> str:
     return text
 
 
-def _integer(value: Any) -> int:
+def _integer(value: float) -> int:
     _require(isinstance(value, int | float) and not isinstance(value, bool), "the argument must be a number")
     # "Step Functions rounds it off to the nearest integer" where a number is no integer.
     return round(value)

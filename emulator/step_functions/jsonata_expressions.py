@@ -13,7 +13,7 @@ from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
 
 from emulator.step_functions.document import encode_json
-from emulator.step_functions.failures import QUERY_EVALUATION_ERROR, EvaluationFailed
+from emulator.step_functions.failures import QUERY_EVALUATION_ERROR, EvaluationError
 from emulator.step_functions.jsonata_functions import SERVICE_FUNCTIONS
 
 _MISSING: Final = object()
@@ -32,13 +32,13 @@ JSON_TYPES: Final = {
 }
 
 
-class SyntaxProblem(ValueError):
+class ExpressionSyntaxError(ValueError):
     """An expression that does not parse."""
 
 
 def is_expression(text: str) -> bool:
     """Whether a string of a JSONata state is an expression: the delimiters enclose the whole string."""
-    return text.startswith("{%") and text.endswith("%}") and len(text) >= 4  # noqa: PLR2004
+    return text.startswith("{%") and text.endswith("%}") and len(text) >= 4
 
 
 class JsonataExpression:
@@ -47,7 +47,7 @@ class JsonataExpression:
     __slots__ = ("_name", "_program", "_steps", "field", "source")
 
     def __init__(self, text: str, field: str) -> None:
-        """Parses `text` (delimiters included); raises SyntaxProblem."""
+        """Parses `text` (delimiters included); raises ExpressionSyntaxError."""
         self.source = text[2:-2].strip()
         self.field = field
         self._program = parse_program(self.source)
@@ -58,7 +58,7 @@ class JsonataExpression:
         self._steps = steps
 
     def evaluate(self, bindings: Mapping[str, Any]) -> Any:
-        """The value with `bindings` as variables; raises EvaluationFailed for an error and for undefined."""
+        """The value with `bindings` as variables; raises EvaluationError for an error and for undefined."""
         if self._name is not None:
             value = bindings.get(self._name, _MISSING)
             for step in self._steps:
@@ -88,13 +88,13 @@ class JsonataExpression:
         except _PYTHON_ERRORS as error:
             raise self._failed(f"threw an error during evaluation. {error}") from error
 
-    def _failed(self, what: str) -> EvaluationFailed:
-        return EvaluationFailed(
+    def _failed(self, what: str) -> EvaluationError:
+        return EvaluationError(
             QUERY_EVALUATION_ERROR,
             f"The JSONata expression '{self.source}' specified for the field '{self.field}' {what}",
         )
 
-    def unexpected_type(self, expected: str, value: Any) -> EvaluationFailed:
+    def unexpected_type(self, expected: str, value: Any) -> EvaluationError:
         """The failure of a field that wants a value of type `expected`."""
         return self._failed(
             f"returned an unexpected result type. Expected '{expected}', but was '{JSON_TYPES[type(value)]}' "
@@ -108,11 +108,11 @@ class _UnsupportedResultError(Exception):
 
 @lru_cache(maxsize=4096)
 def parse_program(source: str) -> Any:
-    """The parsed expression, shared by all that have the same text; raises SyntaxProblem."""
+    """The parsed expression, shared by all that have the same text; raises ExpressionSyntaxError."""
     try:
         program = Jsonata(source)
     except (JException, *_PYTHON_ERRORS) as error:
-        raise SyntaxProblem(f"{error}") from error
+        raise ExpressionSyntaxError(f"{error}") from error
     # Step Functions gives no input document (`$` is undefined), and null must stay apart from undefined.
     program.set_validate_input(False)
     program.set_output_convert_nulls(False)

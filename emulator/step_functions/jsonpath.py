@@ -12,7 +12,7 @@ from emulator.step_functions.jsonpath_parser import (
     Filter,
     Indexes,
     Names,
-    PathProblem,
+    PathError,
     Slice,
     Step,
     is_definite,
@@ -33,7 +33,7 @@ class JsonPath:
     __slots__ = ("_definite", "_root", "_steps", "_variable", "text")
 
     def __init__(self, text: str) -> None:
-        """Parses `text`; raises PathProblem."""
+        """Parses `text`; raises PathError."""
         self.text = text
         self._variable = ""
         variable = _VARIABLE.match(text)
@@ -45,7 +45,7 @@ class JsonPath:
         elif text.startswith("$"):
             self._root, start = "input", 1
         else:
-            raise PathProblem(f"a path must start with '$': '{text}'")
+            raise PathError(f"a path must start with '$': '{text}'")
         self._steps = parse_steps(text, start=start)
         self._definite = is_definite(self._steps)
 
@@ -128,25 +128,30 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _passes(node: Any, test: tuple[Any, ...]) -> bool:
-    kind = test[0]
-    if kind == "or":
-        return _passes(node, test[1]) or _passes(node, test[2])
-    if kind == "and":
-        return _passes(node, test[1]) and _passes(node, test[2])
-    if kind == "not":
-        return not _passes(node, test[1])
-    if kind == "exists":
-        return _operand(node, ("path", test[1])) is not _MISSING
-    left, right = _operand(node, test[1]), _operand(node, test[2])
+    match test:
+        case ("or", first, second):
+            return _passes(node, first) or _passes(node, second)
+        case ("and", first, second):
+            return _passes(node, first) and _passes(node, second)
+        case ("not", inner):
+            return not _passes(node, inner)
+        case ("exists", steps):
+            return _operand(node, ("path", steps)) is not _MISSING
+        case (operator, first, second):
+            return _compare(operator, _operand(node, first), _operand(node, second))
+    raise AssertionError(test)
+
+
+def _compare(operator: str, left: Any, right: Any) -> bool:
     if left is _MISSING or right is _MISSING:
         return False
-    if kind == "=~":
+    if operator == "=~":
         return isinstance(left, str) and isinstance(right, re.Pattern) and right.fullmatch(left) is not None
-    equal = left == right and isinstance(left, bool) == isinstance(right, bool)
-    if kind in ("==", "!="):
-        return equal if kind == "==" else not equal
-    comparable = _is_number(left) and _is_number(right) or (isinstance(left, str) and isinstance(right, str))
-    return comparable and _COMPARISONS[kind](left, right)
+    if operator in ("==", "!="):
+        equal = left == right and isinstance(left, bool) == isinstance(right, bool)
+        return equal == (operator == "==")
+    comparable = (_is_number(left) and _is_number(right)) or (isinstance(left, str) and isinstance(right, str))
+    return comparable and _COMPARISONS[operator](left, right)
 
 
 def _operand(node: Any, operand: tuple[Any, ...]) -> Any:
@@ -169,13 +174,13 @@ class ReferencePath:
     __slots__ = ("_steps", "text")
 
     def __init__(self, text: str) -> None:
-        """Parses `text`; raises PathProblem for a path that may name several places or is no path of the input."""
+        """Parses `text`; raises PathError for a path that may name several places or is no path of the input."""
         self.text = text
         if not text.startswith("$") or text.startswith("$$"):
-            raise PathProblem(f"a reference path must start with '$': '{text}'")
+            raise PathError(f"a reference path must start with '$': '{text}'")
         steps = parse_steps(text)
         if not is_definite(steps):
-            raise PathProblem(f"a reference path must name one place: '{text}'")
+            raise PathError(f"a reference path must name one place: '{text}'")
         self._steps = steps
 
     def write(self, root: Any, value: Any) -> Any:

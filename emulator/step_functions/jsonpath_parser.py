@@ -15,7 +15,7 @@ _OPERATOR = re.compile(r"==|!=|<=|>=|=~|<|>")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/(i?)")
 
 
-class PathProblem(ValueError):
+class PathError(ValueError):
     """A path that does not parse, or that this emulator does not implement."""
 
 
@@ -57,11 +57,11 @@ Step = Names | Indexes | Slice | Descend | Filter
 
 
 def parse_steps(path: str, *, start: int = 1) -> tuple[Step, ...]:
-    """The steps of `path` after its root (`$`, `$$` or `$name`), which ends at `start`; raises PathProblem."""
+    """The steps of `path` after its root (`$`, `$$` or `$name`), which ends at `start`; raises PathError."""
     parser = _Parser(path, start)
     steps = parser.steps()
     if parser.position != len(path):
-        raise PathProblem(f"unexpected '{path[parser.position :]}' in path '{path}'")
+        raise PathError(f"unexpected '{path[parser.position :]}' in path '{path}'")
     return steps
 
 
@@ -107,7 +107,7 @@ class _Parser:
 
     def _expect(self, token: str) -> None:
         if not self._take(token):
-            raise PathProblem(f"expected '{token}' at position {self.position} of path '{self.text}'")
+            raise PathError(f"expected '{token}' at position {self.position} of path '{self.text}'")
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self.text, self.position)
@@ -124,9 +124,9 @@ class _Parser:
             return Names(None)
         found = self._match(_NAME)
         if not found:
-            raise PathProblem(f"expected a name at position {self.position} of path '{self.text}'")
+            raise PathError(f"expected a name at position {self.position} of path '{self.text}'")
         if self._peek("("):
-            raise PathProblem(f"not implemented by this emulator: the path function '{found[0]}()' in '{self.text}'")
+            raise PathError(f"not implemented by this emulator: the path function '{found[0]}()' in '{self.text}'")
         return Names((found[0],))
 
     def _bracket(self) -> Step:
@@ -156,12 +156,12 @@ class _Parser:
             last = self._match(_INTEGER)
             return Slice(int(first[0]) if first else None, int(last[0]) if last else None)
         if not first:
-            raise PathProblem(f"expected an index or a name at position {self.position} of path '{self.text}'")
+            raise PathError(f"expected an index or a name at position {self.position} of path '{self.text}'")
         indexes = [int(first[0])]
         while self._comma():
             found = self._match(_INTEGER)
             if not found:
-                raise PathProblem(f"expected an index at position {self.position} of path '{self.text}'")
+                raise PathError(f"expected an index at position {self.position} of path '{self.text}'")
             indexes.append(int(found[0]))
         return Indexes(tuple(indexes))
 
@@ -174,7 +174,7 @@ class _Parser:
     def _quoted(self) -> str:
         found = self._match(_QUOTED)
         if not found:
-            raise PathProblem(f"expected a quoted name at position {self.position} of path '{self.text}'")
+            raise PathError(f"expected a quoted name at position {self.position} of path '{self.text}'")
         raw = found[1] if found[1] is not None else found[2]
         return re.sub(r"\\(.)", r"\1", raw)
 
@@ -208,7 +208,7 @@ class _Parser:
         operator = self._match(_OPERATOR)
         if operator is None:
             if left[0] != "path":
-                raise PathProblem(f"a filter must compare or name a path in '{self.text}'")
+                raise PathError(f"a filter must compare or name a path in '{self.text}'")
             return ("exists", left[1])
         self._blanks()
         return (operator[0], left, self._operand())
@@ -223,5 +223,5 @@ class _Parser:
             return ("regex", re.compile(pattern[1], re.IGNORECASE if pattern[2] else 0))
         word = self._match(re.compile(r"-?\d+(\.\d+)?|true|false|null"))
         if not word:
-            raise PathProblem(f"expected a value at position {self.position} of path '{self.text}'")
+            raise PathError(f"expected a value at position {self.position} of path '{self.text}'")
         return ("value", json.loads(word[0]))

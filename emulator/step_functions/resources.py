@@ -14,12 +14,27 @@ _ACTIVITY_ARN = re.compile(r"arn:aws[\w-]*:states:[a-z0-9-]+:\d{12}:activity:.+"
 _INTEGRATION = re.compile(r"arn:aws[\w-]*:states:[a-z0-9-]*:(?:\d{12})?:([\w-]+):([\w-]+)(?::([\w-]+))?(\.[\w:]+)?")
 # Integrations that AWS offers and this emulator does not, so that they can be refused by their name.
 _NOT_IMPLEMENTED = frozenset(
-    "apigateway athena batch bedrock codebuild databrew ecs eks elasticmapreduce emr-containers emr-serverless glue "
-    "http mediaconvert sagemaker".split()
+    {
+        "apigateway",
+        "athena",
+        "batch",
+        "bedrock",
+        "codebuild",
+        "databrew",
+        "ecs",
+        "eks",
+        "elasticmapreduce",
+        "emr-containers",
+        "emr-serverless",
+        "glue",
+        "http",
+        "mediaconvert",
+        "sagemaker",
+    }
 )
 
 
-class ResourceProblem(ValueError):
+class ResourceError(ValueError):
     """A Resource that AWS or this emulator refuses."""
 
 
@@ -63,13 +78,13 @@ class Resource:
 
 
 def parse_resource(text: str, machine_type: str) -> Resource:
-    """The target that `text` names; raises ResourceProblem with AWS's message, or one that names what is missing."""
+    """The target that `text` names; raises ResourceError with AWS's message, or one that names what is missing."""
     if _LAMBDA_ARN.fullmatch(text):
         return Resource(text, "lambda_function", "lambda", text)
     if _ACTIVITY_ARN.fullmatch(text):
         if machine_type == "EXPRESS":
-            raise ResourceProblem("Express state machine does not support Activity ARN")
-        raise ResourceProblem("not implemented by this emulator: activities")
+            raise ResourceError("Express state machine does not support Activity ARN")
+        raise ResourceError("not implemented by this emulator: activities")
     found = _INTEGRATION.fullmatch(text)
     if not found:
         raise _not_recognized(text)
@@ -86,7 +101,7 @@ def parse_resource(text: str, machine_type: str) -> Resource:
         sdk_name, names = _OPTIMIZED[service, action]
         return Resource(text, "optimized", service, action, find_action(sdk_name, action), names)
     if service in _NOT_IMPLEMENTED:
-        raise ResourceProblem(f"not implemented by this emulator: the integration '{service}:{action}'")
+        raise ResourceError(f"not implemented by this emulator: the integration '{service}:{action}'")
     raise _not_recognized(text)
 
 
@@ -95,8 +110,8 @@ def _refuse_pattern(pattern: str, text: str, machine_type: str) -> None:
     if name not in (".sync", ".waitForTaskToken"):
         raise _not_recognized(text)
     if machine_type == "EXPRESS":
-        raise ResourceProblem(f"Express state machine does not support '{name}' service integration")
-    raise ResourceProblem(f"not implemented by this emulator: the '{name}' service integration pattern")
+        raise ResourceError(f"Express state machine does not support '{name}' service integration")
+    raise ResourceError(f"not implemented by this emulator: the '{name}' service integration pattern")
 
 
 def _aws_sdk(text: str, service: str, action: str | None) -> Resource:
@@ -105,12 +120,12 @@ def _aws_sdk(text: str, service: str, action: str | None) -> Resource:
     try:
         found = find_action(service, action)
     except UnknownActionError as error:
-        raise ResourceProblem(f"{_not_recognized(text)}: {error}") from error
+        raise ResourceError(f"{_not_recognized(text)}: {error}") from error
     return Resource(text, "aws_sdk", f"aws-sdk:{service}", action, found)
 
 
-def _not_recognized(text: str) -> ResourceProblem:
-    return ResourceProblem(
+def _not_recognized(text: str) -> ResourceError:
+    return ResourceError(
         f"The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is "
         "not available in this region."
     )

@@ -13,7 +13,10 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.utils import EVENT_ALIASES
 
 from emulator.errors import AwsError
-from emulator.step_functions.failures import StateFailed
+from emulator.step_functions.failures import StateFailedError
+
+# The code by which an SdkCaller says that the service could not be reached at all.
+SDK_CLIENT_EXCEPTION = "SdkClientException"
 
 
 class UnknownActionError(LookupError):
@@ -72,7 +75,9 @@ def _java_name(service_id: str) -> str:
 
 
 def _modelled_error(action: SdkAction, code: str) -> str | None:
-    """The exception class of a code that the service's model knows."""
+    """The exception class of a code that the service's model knows, or of the SDK's own failures."""
+    if code == SDK_CLIENT_EXCEPTION:
+        return code
     for shape in load_service(action.service).error_shapes:
         known = {shape.name, str(shape.metadata.get("error", {}).get("code", ""))}
         if code in known or f"{code}Exception" in known:
@@ -81,21 +86,21 @@ def _modelled_error(action: SdkAction, code: str) -> str | None:
     return None
 
 
-def sdk_failure(action: SdkAction, error: AwsError) -> StateFailed:
+def sdk_failure(action: SdkAction, error: AwsError) -> StateFailedError:
     """The failure of an aws-sdk integration: `S3.NoSuchKeyException`, and `S3.S3Exception` where AWS has no class.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
     """
     name = _modelled_error(action, error.code) or f"{action.java_name}Exception"
     cause = f"{error.message} (Service: {action.java_name}, Status Code: {error.status}, Request ID: emulated)"
-    return StateFailed(f"{action.java_name}.{name}", cause)
+    return StateFailedError(f"{action.java_name}.{name}", cause)
 
 
-def optimized_failure(action: SdkAction, prefix: str, fallback: str, error: AwsError) -> StateFailed:
+def optimized_failure(action: SdkAction, prefix: str, fallback: str, error: AwsError) -> StateFailedError:
     """The failure of an optimized integration, which names errors as the AWS SDK for Java 1.x does."""
     name = _modelled_error(action, error.code) or fallback
     cause = (
         f"{error.message} (Service: {fallback.removesuffix('Exception')}; Status Code: {error.status}; "
         f"Error Code: {error.code}; Request ID: emulated; Proxy: null)"
     )
-    return StateFailed(f"{prefix}.{name}", cause)
+    return StateFailedError(f"{prefix}.{name}", cause)

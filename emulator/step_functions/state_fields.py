@@ -57,12 +57,7 @@ _JSONPATH: Final = {
     "Fail": frozenset({"Error", "ErrorPath", "Cause", "CausePath"}),
     "Choice": _PATHS | {"Assign", "Choices", "Default"},
     "Parallel": _TRANSITION | _GUARD | _PATHS | _RESULT | {"Assign", "Branches"},
-    "Map": _TRANSITION
-    | _GUARD
-    | _PATHS
-    | _RESULT
-    | _MAP
-    | {"Assign", "ItemsPath", "MaxConcurrencyPath"},
+    "Map": _TRANSITION | _GUARD | _PATHS | _RESULT | _MAP | {"Assign", "ItemsPath", "MaxConcurrencyPath"},
 }
 ALLOWED: Final = {
     language: {kind: fields | _COMMON for kind, fields in table.items()}

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.step_functions.document import encode_json
-from emulator.step_functions.failures import RUNTIME, EvaluationFailed
+from emulator.step_functions.failures import RUNTIME, EvaluationError
 from emulator.step_functions.intrinsic_calls import parse_call
-from emulator.step_functions.jsonata_expressions import JsonataExpression, SyntaxProblem, is_expression
+from emulator.step_functions.jsonata_expressions import ExpressionSyntaxError, JsonataExpression, is_expression
 from emulator.step_functions.jsonpath import JsonPath, PathNotFoundError
-from emulator.step_functions.jsonpath_parser import PathProblem
+from emulator.step_functions.jsonpath_parser import PathError
 from emulator.step_functions.scope import Scope
 
 Evaluate = Callable[[Scope], Any]
@@ -17,7 +17,7 @@ Evaluate = Callable[[Scope], Any]
 _UNAVAILABLE = re.compile(r"\$states\s*\.\s*(result|errorOutput)\b")
 
 
-class TemplateProblem(ValueError):
+class TemplateError(ValueError):
     """A template that cannot be compiled; `field` is the path of the offending field within the template."""
 
     def __init__(self, message: str, field: str) -> None:
@@ -39,7 +39,7 @@ class Template:
 def compile_jsonata(source: Any, field: str, *, available: frozenset[str] = frozenset()) -> Template:
     """The template of a JSONata state; `available` are the members of $states it may use besides input and context.
 
-    Raises TemplateProblem for an expression that does not parse or that names a member which is not there: AWS
+    Raises TemplateError for an expression that does not parse or that names a member which is not there: AWS
     refuses `$states.result` outside Output and Assign when the machine is created.
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html (Reserved variable: $states)
     """
@@ -59,11 +59,11 @@ def _compile_jsonata(source: Any, field: str, available: frozenset[str]) -> Eval
 def _compile_expression(source: str, field: str, available: frozenset[str]) -> Evaluate:
     for member in _UNAVAILABLE.findall(source):
         if member not in available:
-            raise TemplateProblem(f"'$states.{member}' is not accessible in this field", field)
+            raise TemplateError(f"'$states.{member}' is not accessible in this field", field)
     try:
         evaluate = JsonataExpression(source, field).evaluate
-    except SyntaxProblem as problem:
-        raise TemplateProblem(f"The JSONata expression '{source}' is not valid: {problem}", field) from problem
+    except ExpressionSyntaxError as problem:
+        raise TemplateError(f"The JSONata expression '{source}' is not valid: {problem}", field) from problem
     return lambda scope: evaluate(scope.bindings)
 
 
@@ -122,22 +122,22 @@ def _compile_payload(source: Any, field: str) -> Evaluate | None:
     return _object_of(members, plain)
 
 
-def _invalid_path(name: str, field: str) -> TemplateProblem:
-    return TemplateProblem(
+def _invalid_path(name: str, field: str) -> TemplateError:
+    return TemplateError(
         f"The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call", field
     )
 
 
 def compile_path_or_call(text: str, name: str, field: str) -> Evaluate:
-    """What a `.$` member evaluates to; raises TemplateProblem."""
+    """What a `.$` member evaluates to; raises TemplateError."""
     try:
         if text.startswith("States."):
             return _located(parse_call(text).evaluate, text, name)
         return _located(JsonPath(text).read, text, name)
-    except PathProblem as problem:
+    except PathError as problem:
         if "not implemented" in str(problem):
-            raise TemplateProblem(str(problem), field) from problem
-        raise TemplateProblem(f"{_invalid_path(name, field)}: {problem}", field) from problem
+            raise TemplateError(str(problem), field) from problem
+        raise TemplateError(f"{_invalid_path(name, field)}: {problem}", field) from problem
 
 
 def _located(read: Evaluate, text: str, name: str) -> Evaluate:
@@ -145,7 +145,7 @@ def _located(read: Evaluate, text: str, name: str) -> Evaluate:
         try:
             return read(scope)
         except PathNotFoundError as error:
-            raise EvaluationFailed(
+            raise EvaluationError(
                 RUNTIME,
                 f"The JSONPath '{text}' specified for the field '{name}' could not be found in the input "
                 f"'{encode_json(scope.input)}'",

@@ -55,8 +55,8 @@ def write_user_failures(
 
 def read_failures(body: bytes) -> Iterator[FailedPosition]:
     """Every position that a failure record of either shape accounts for. Raises ValueError when it is neither."""
-    document: Any = json.loads(body)
     try:
+        document: Any = json.loads(body)
         if document["version"] != FAILURE_VERSION:
             raise ValueError(f"version {document['version']!r}, expected {FAILURE_VERSION}")
         chunk = int(document["chunk"])
@@ -66,5 +66,5 @@ def read_failures(body: bytes) -> Iterator[FailedPosition]:
         else:
             for position in range(int(document["start"]), int(document["end"])):
                 yield FailedPosition(chunk, position, str(document["reason"]))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no failure record: {error!r}") from error

@@ -54,5 +54,8 @@ class Job(Protocol):
         ...
 
     def make_row(self, user: User, answer: Any) -> Row:
-        """The row of `TABLE.columns`. KeyError, TypeError and ValueError mean: this answer is malformed."""
+        """The row of `TABLE.columns`.
+
+        LookupError, TypeError, ValueError, ArithmeticError and AttributeError mean: this answer is malformed.
+        """
         ...

@@ -1,7 +1,6 @@
 """Calling the partner API for a slice: all users at once within a bound, retried while there is time left."""
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,12 @@ from dataclasses import dataclass
 from express_batch.errors import ApiThrottledError, MalformedAnswerError, PartnerApiError
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
-from express_batch.stream_record import SyncedRow
+from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
+
+# What make_row may raise for an answer that does not hold; anything else is the job's bug and stops the slice.
+MALFORMED_ERRORS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+# JSON escapes a character into six bytes at most, so a row of this much text never passes a stream record.
+MAX_ROW_CHARACTERS = MAX_RECORD_BYTES // 8
 
 
 @dataclass(frozen=True)
@@ -139,19 +143,26 @@ class _SliceCaller:
 
     def _make_row(self, user: User, answer: object) -> Row:
         try:
-            row = self._job.make_row(user, answer)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            row = tuple(self._job.make_row(user, answer))
+        except MALFORMED_ERRORS as error:
             # Only the error's class: its text may hold what the partner answered.
             raise MalformedAnswerError(
                 f"the job could not make a row of the answer ({type(error).__name__})"
             ) from error
         if len(row) != self._column_count:
             raise MalformedAnswerError(f"the job made {len(row)} values for {self._column_count} columns")
+        characters = 0
         for value in row:
-            if value is not None and not isinstance(value, (str, int, float)):
-                raise MalformedAnswerError(
-                    f"the job made a value of type {type(value).__name__}: only text, numbers and None travel"
-                )
-            if isinstance(value, float) and not math.isfinite(value):
-                raise MalformedAnswerError("the job made a number that MySQL has not (infinite, or none)")
+            try:
+                check_value(value)
+            except ValueError as error:
+                raise MalformedAnswerError(f"the job made {error}") from error
+            if isinstance(value, str):
+                characters += len(value)
+        # One user's answer must not cost the others of the slice their rows.
+        if characters > MAX_ROW_CHARACTERS:
+            raise MalformedAnswerError(
+                f"the job made a row of {characters} characters, {MAX_ROW_CHARACTERS} travel: "
+                "keep large values out of the job's row"
+            )
         return row

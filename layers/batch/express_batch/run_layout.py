@@ -5,7 +5,7 @@ import re
 
 from express_batch.errors import InvalidEventError
 
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z")
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 def make_run_id(scheduled_time: str) -> str:
@@ -18,18 +18,19 @@ def make_run_id(scheduled_time: str) -> str:
         moment = datetime.datetime.fromisoformat(scheduled_time)
         if moment.tzinfo is None:
             raise ValueError("no offset")
-    except (TypeError, ValueError) as error:
+        return check_run_id(moment.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ"))
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidEventError(
             f"scheduled_time is {scheduled_time!r}: expected ISO 8601 with an offset, such as 2026-11-22T08:30:00Z"
         ) from error
-    return moment.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def check_run_id(run_id: object) -> str:
     """`run_id` itself. Raises InvalidEventError when it is none: it becomes part of a key."""
     if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
         return run_id
-    raise InvalidEventError(f"run_id is {run_id!r}: expected the form 20261122T083000Z")
+    shown = repr(run_id[:40]) if isinstance(run_id, str) else f"a {type(run_id).__name__}"
+    raise InvalidEventError(f"run_id is {shown}: expected the form 20261122T083000Z")
 
 
 def started_key(run_id: str) -> str:

@@ -1,7 +1,8 @@
 """A function's settings, read from its environment once, with everything wrong reported together."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import ClassVar, Self
 
 from express_batch.errors import SettingsError
@@ -21,19 +22,19 @@ class Settings:
         """Settings of this class. Raises SettingsError that names every missing and malformed variable."""
         values: dict[str, str | int | float] = {}
         problems: list[str] = []
-        for field in fields(cls):
-            variable = field.name.upper()
+        for setting in fields(cls):
+            variable = setting.name.upper()
             text = environment.get(variable, "")
             if text == "":
-                if field.default is MISSING:
+                if setting.default is MISSING:
                     problems.append(f"{variable} is missing")
                 continue
             try:
-                values[field.name] = _parse_value(text, field.type)
+                values[setting.name] = _parse_value(text, setting.type)
             except ValueError:
                 problems.append(f"{variable} is {text!r}, expected a number")
                 continue
-            allowed = cls.CHOICES.get(field.name)
+            allowed = cls.CHOICES.get(setting.name)
             if allowed and text not in allowed:
                 problems.append(f"{variable} is {text!r}, expected one of {', '.join(allowed)}")
         if problems:
@@ -45,7 +46,10 @@ def _parse_value(text: str, field_type: object) -> str | int | float:
     if field_type is int:
         return int(text)
     if field_type is float:
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
+        return number
     return text
 
 
@@ -66,7 +70,7 @@ class DatabaseSettings(Settings):
     database_user: str
     database_auth: str
     database_tls: str = "verify"
-    database_password: str = ""
+    database_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

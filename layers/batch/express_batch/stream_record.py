@@ -8,6 +8,8 @@ record limit. `record_id` names this piece of this attempt, so that a redelivery
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +23,11 @@ RECORD_VERSION = 1
 # (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html). The mapping hands WriteRows at most
 # 6 MB of base64, so records are kept well below the limit and several still fit one batch.
 MAX_RECORD_BYTES = 900_000
-ROW_OVERHEAD = 2  # position and answer_version stand before the row's values
+# What the ledger's columns hold (migrations/0001_ledger.sql): a record beyond it would block its shard.
+MAX_POSITIONS = 8 * 1024
+MAX_PLACE = 2**32 - 1
+MAX_ANSWER_VERSION = 2**64 - 1
+_RECORD_ID = re.compile(r"[!-~]{1,120}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,20 @@ class StreamRecord:
     trace_header: str | None
     columns: tuple[str, ...]
     rows: tuple[SyncedRow, ...]
+
+
+def check_value(value: object) -> None:
+    """Return when `value` can travel and MySQL can take it. Raises ValueError that names its type, not its content."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("text with half a surrogate pair, which UTF-8 has not") from error
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a number that MySQL has not (infinite, or none)")
+    elif value is not None and not isinstance(value, int):
+        raise ValueError(f"a value of type {type(value).__name__}: only text, numbers and None travel")
 
 
 def encode_records(
@@ -102,31 +122,55 @@ def decode_record(data: bytes) -> StreamRecord:
         ) from error
     version = document.get("version") if isinstance(document, dict) else None
     if version != RECORD_VERSION:
+        shown = version if isinstance(version, int) else f"of type {type(version).__name__}"
         raise InvalidEventError(
-            f"a stream record has version {version!r}, this function reads {RECORD_VERSION}: "
+            f"a stream record has version {shown}, this function reads {RECORD_VERSION}: "
             "deploy SyncUsers and WriteRows together"
         )
     try:
-        columns = tuple(str(column) for column in document["columns"])
-        rows = tuple(SyncedRow(_whole(row[0]), _whole(row[1]), tuple(row[2:])) for row in document["rows"])
-        if any(len(row.values) != len(columns) for row in rows):
-            raise ValueError("a row that does not fit its columns")
+        columns = tuple(_text(column) for column in document["columns"])
+        start = _whole(document["start"], MAX_PLACE)
+        trace = document["trace"]
         return StreamRecord(
             run_id=check_run_id(document["run_id"]),
-            chunk=_whole(document["chunk"]),
-            start=_whole(document["start"]),
-            record_id=str(document["record_id"])[:120],
-            trace_header=document["trace"],
+            chunk=_whole(document["chunk"], MAX_PLACE),
+            start=start,
+            record_id=_record_id(document["record_id"]),
+            trace_header=None if trace is None else _text(trace),
             columns=columns,
-            rows=rows,
+            rows=tuple(_decode_row(row, start, len(columns)) for row in document["rows"]),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InvalidEventError(
-            f"a stream record of version {version} lacks its fields ({type(error).__name__})"
+            f"a stream record of version {RECORD_VERSION} lacks its fields ({type(error).__name__})"
         ) from error
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+def _decode_row(row: Any, start: int, column_count: int) -> SyncedRow:
+    position = _whole(row[0], MAX_PLACE)
+    values = tuple(row[2:])
+    if not 0 <= position - start < MAX_POSITIONS:
+        raise ValueError("a position outside its slice")
+    if len(values) != column_count:
+        raise ValueError("a row that does not fit its columns")
+    for value in values:
+        check_value(value)
+    return SyncedRow(position, _whole(row[1], MAX_ANSWER_VERSION), values)
+
+
+def _whole(value: object, greatest: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= greatest:
         return value
-    raise ValueError("expected a whole number from 0")
+    raise ValueError(f"expected a whole number from 0 to {greatest}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("expected text")
+
+
+def _record_id(value: object) -> str:
+    if isinstance(value, str) and _RECORD_ID.fullmatch(value):
+        return value
+    raise ValueError("expected 1 to 120 ASCII characters")

@@ -82,7 +82,7 @@ def sync_users(
                 run_id=slice_.run_id,
                 chunk=slice_.chunk,
                 start=slice_.start,
-                attempt_id=invocation.request_id[:8],
+                attempt_id=invocation.request_id,
                 trace_header=observer.trace_header,
                 columns=job.TABLE.columns,
             )

@@ -28,7 +28,7 @@ def build_upsert(table: Table, columns: Sequence[str]) -> str:
     Raises ValueError for a name that is no plain identifier or a column that the table's job does not declare.
     """
     unknown = [column for column in columns if column not in table.columns]
-    if unknown or not set(table.key) <= set(columns):
+    if unknown or not set(table.key) <= set(columns) or len(set(columns)) != len(columns):
         raise ValueError(f"columns {', '.join(columns)} are not those of the job's table {table.name}")
     names = [quote_name(column) for column in columns]
     version = quote_name(VERSION_COLUMN)

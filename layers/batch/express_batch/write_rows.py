@@ -88,9 +88,9 @@ def _write_records(
     if refused:
         # Before the commit: a crash between the two repeats the batch and stores the same objects again.
         _store_refused(store, refused)
-    lost = defaultdict(set)
+    lost: dict[tuple[str, str], set[int]] = defaultdict(set)
     for row in refused:
-        lost[row.record.record_id].add(row.position)
+        lost[row.record.run_id, row.record.record_id].add(row.position)
     ledger.record_writes(
         tx,
         tenant_group,
@@ -101,7 +101,9 @@ def _write_records(
                 record.chunk,
                 record.start,
                 pack_positions(
-                    row.position - record.start for row in record.rows if row.position not in lost[record.record_id]
+                    row.position - record.start
+                    for row in record.rows
+                    if row.position not in lost[record.run_id, record.record_id]
                 ),
             )
             for record in records

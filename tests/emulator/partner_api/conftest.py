@@ -40,7 +40,8 @@ class Client:
     async def read_response(self) -> Response:
         head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WAIT_SECONDS)).decode()
         lines = head.split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        pairs = (line.split(": ", 1) for line in lines[1:] if line)
+        headers = {name.lower(): value for name, value in pairs}
         length = int(headers["content-length"])
         body = await asyncio.wait_for(self.reader.readexactly(length), WAIT_SECONDS)
         return Response(int(lines[0].split(" ")[1]), headers, body)

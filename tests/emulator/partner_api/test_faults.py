@@ -1,6 +1,7 @@
 """Faults: a function of seed, user and attempt; rates are met; sticky ones stay."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -18,9 +19,9 @@ def plan_faults(options: PartnerApiOptions, attempt: int = 1) -> list[str]:
 
 def test_faults_repeat_when_the_seed_is_the_same() -> None:
     # GIVEN rates / WHEN drawn twice with one seed and once with another / THEN the first two are equal
-    options = {"error_rate": 0.2, "malformed_rate": 0.2, "drop_rate": 0.1}
-    assert plan_faults(PartnerApiOptions(**options, seed=3)) == plan_faults(PartnerApiOptions(**options, seed=3))
-    assert plan_faults(PartnerApiOptions(**options, seed=3)) != plan_faults(PartnerApiOptions(**options, seed=4))
+    options = PartnerApiOptions(error_rate=0.2, malformed_rate=0.2, drop_rate=0.1, seed=3)
+    assert plan_faults(options) == plan_faults(replace(options))
+    assert plan_faults(options) != plan_faults(replace(options, seed=4))
 
 
 @pytest.mark.parametrize("sticky_share", [0.0, 0.5, 1.0])

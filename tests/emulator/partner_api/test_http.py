@@ -122,17 +122,3 @@ def test_server_closes_after_the_answer_when_the_client_wishes_so(serve: ServePa
             assert await client.read_rest() == b""
 
     asyncio.run(scenario())
-
-
-def test_server_still_answers_when_the_client_ended_its_side(serve: ServePartner) -> None:
-    async def scenario() -> None:
-        async with serve(latency_ms=5) as partner:
-            # GIVEN two pipelined requests and the end of the client's side / WHEN served / THEN both are answered
-            client = await partner.connect()
-            client.send(ONE + ONE)
-            client.writer.write_eof()
-            assert (await client.read_response()).status == 200
-            assert (await client.read_response()).status == 200
-            assert await client.read_rest() == b""
-
-    asyncio.run(scenario())

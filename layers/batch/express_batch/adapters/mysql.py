@@ -30,8 +30,6 @@ ROW_CODES = {
     ER.TRUNCATED_WRONG_VALUE,
     ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
     ER.DATA_TOO_LONG,
-    ER.NO_DEFAULT_FOR_FIELD,
-    ER.NO_REFERENCED_ROW_2,
     1690,  # a number out of range in an expression
     3140,  # invalid JSON
     3819,  # a CHECK constraint, MySQL
@@ -41,6 +39,7 @@ TABLE_CODES = {
     ER.NO_SUCH_TABLE,
     ER.BAD_FIELD_ERROR,
     ER.WRONG_VALUE_COUNT_ON_ROW,
+    ER.NO_DEFAULT_FOR_FIELD,  # a column that the job does not fill
     ER.TABLEACCESS_DENIED_ERROR,
     ER.COLUMNACCESS_DENIED_ERROR,
 }
@@ -105,25 +104,30 @@ class MysqlDatabase:
         try:
             with connection.cursor(pymysql.cursors.SSCursor) as cursor:
                 cursor.execute(query)
+                if cursor.description is None:
+                    raise TypeError("no SELECT; what it changed is rolled back")
                 while rows := cursor.fetchmany(1000):
                     for user_id, tenant_id in rows:
+                        if not isinstance(user_id, (str, int)) or not isinstance(tenant_id, (str, int)):
+                            raise TypeError("neither text nor a whole number")
                         yield User(str(user_id), str(tenant_id))
             connection.commit()
         except pymysql.err.Error as error:
             self.close()
             code = error.args[0] if error.args else 0
-            if isinstance(error, pymysql.err.ProgrammingError) or code in TABLE_CODES:
-                raise JobQueryError(
-                    f"the job's SELECT_USERS is refused (MySQL error {code}): "
-                    f"check its table and columns in {self._settings.database_name}"
+            if self._is_broken(error, code) or code in DEADLOCK_CODES:
+                raise DatabaseUnavailableError(
+                    f"{self._address} broke off while users were listed (MySQL error {code})"
                 ) from error
-            raise DatabaseUnavailableError(
-                f"{self._address} broke off while users were listed (MySQL error {code})"
+            raise JobQueryError(
+                f"the job's SELECT_USERS is refused (MySQL error {code}): "
+                f"check its table and columns in {self._settings.database_name}"
             ) from error
         except (TypeError, ValueError) as error:
             self.close()
             raise JobQueryError(
-                "the job's SELECT_USERS must list exactly two columns: user_id and tenant_id"
+                "the job's SELECT_USERS must be a SELECT that lists exactly two columns, user_id and tenant_id, "
+                "each text or a whole number and never NULL"
             ) from error
         except GeneratorExit:
             self.close()  # rows are still on their way
@@ -227,7 +231,7 @@ def _translated(statement: Callable[[], T]) -> T:
         return statement()
     except pymysql.err.Error as error:
         code = error.args[0] if error.args else 0
-        if code in ROW_CODES or isinstance(error, pymysql.err.DataError):
+        if code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
             raise RowRefusedError(code) from error
         if code in TABLE_CODES:
             raise TableMismatchError(code) from error

@@ -1,0 +1,1 @@
+"""Side by side on one machine: this project, a bare asyncio script, Celery. `python bench/run.py --help`."""

@@ -1,0 +1,135 @@
+"""The whole emulator: every service behind one endpoint. `async with Emulator(options) as emulator`."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from emulator.errors import AwsError
+from emulator.event_sources import BotoDestination, EventSourceMappingService
+from emulator.gateway.client_environment import client_environment
+from emulator.gateway.gateway import Gateway, open_listener, url_of
+from emulator.identity import Identity
+from emulator.lambda_runtime.runtime_files import prepare_runtime
+from emulator.lambda_runtime.service import LambdaService
+from emulator.services.kinesis import KinesisService
+from emulator.services.moto import Moto
+from emulator.services.xray import XRayService
+from emulator.stack import AwsCaller, BotoCaller
+from emulator.step_functions import StepFunctionsService
+from emulator.step_functions.sdk_caller import BotocoreSdkCaller
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class EmulatorOptions:
+    """What a caller may choose."""
+
+    work_dir: Path  # logs and code of this emulator alone
+    cache_dir: Path = field(default=PROJECT_ROOT / ".local" / "cache")  # emulators share it, also at the same time
+    identity: Identity = field(default_factory=Identity)
+    runtime_requirements: Path = PROJECT_ROOT / "requirements" / "runtime.txt"
+    max_environments: int = 64
+    poll_interval_seconds: float = 0.2
+
+
+class Emulator:
+    """AWS on this machine. When its block is left, nothing is left running."""
+
+    def __init__(self, options: EmulatorOptions) -> None:
+        self.options = options
+        identity = options.identity
+        self.moto = Moto(identity, options.work_dir / "moto.log")
+        self.xray = XRayService(identity)
+        self.kinesis = KinesisService(identity)
+        self._exit = contextlib.AsyncExitStack()
+        # Made when the addresses that they need are known.
+        self.url: str
+        self.aws: AwsCaller
+        self.functions: LambdaService
+        self.mappings: EventSourceMappingService
+        self.state_machines: StepFunctionsService
+
+    async def __aenter__(self) -> "Emulator":
+        async with contextlib.AsyncExitStack() as parts:
+            await self._start(parts)
+            self._exit = parts.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exit.aclose()
+
+    async def _start(self, parts: contextlib.AsyncExitStack) -> None:
+        options, identity = self.options, self.options.identity
+        options.work_dir.mkdir(parents=True, exist_ok=True)
+        parts.push_async_callback(self.moto.stop)
+        moto_url, runtime_dir = await asyncio.gather(
+            self.moto.start(),
+            asyncio.to_thread(prepare_runtime, options.cache_dir, options.runtime_requirements),
+        )
+        parts.push_async_callback(self.xray.close)
+        xray_address = await self.xray.start()
+
+        # Functions are told the endpoint's address before it can answer them.
+        listener = open_listener()
+        parts.callback(listener.close)
+        self.url = url_of(listener)
+        self.aws = BotoCaller(self.url, identity)
+        self.functions = LambdaService(
+            identity,
+            runtime_dir=runtime_dir,
+            work_dir=options.work_dir / "lambda",
+            log_dir=options.work_dir / "logs",
+            extra_environment=client_environment(self.url, identity),
+            xray_daemon_address=xray_address,
+            max_environments=options.max_environments,
+            fetch_object=self._fetch_object,
+            deliver=self._deliver,
+        )
+        parts.push_async_callback(self.functions.close)
+        await self.functions.start()
+        self.mappings = EventSourceMappingService(
+            identity,
+            self.kinesis,
+            self.functions,
+            BotoDestination(self.url, identity),
+            poll_interval_seconds=options.poll_interval_seconds,
+        )
+        parts.push_async_callback(self.mappings.close)
+        sdk_caller = BotocoreSdkCaller(identity, self.url)
+        parts.callback(sdk_caller.close)
+        self.state_machines = StepFunctionsService(identity, self.functions, sdk_caller)
+        services = {
+            "states": self.state_machines,
+            "lambda": self.functions,
+            "event-source-mappings": self.mappings,
+            "kinesis": self.kinesis,
+            "xray": self.xray,
+        }
+        gateway = Gateway(services, moto_url, listener=listener)
+        parts.push_async_callback(gateway.close)
+        # Executions end first: what they call must still be there.
+        parts.push_async_callback(self.state_machines.close)
+        await gateway.start()
+
+    async def _fetch_object(self, bucket: str, key: str, version: str | None) -> bytes:
+        wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        answer = await self.aws.call("s3", "GetObject", **wanted)
+        return bytes(await asyncio.to_thread(answer["Body"].read))
+
+    async def _deliver(self, destination_arn: str, body: bytes, attributes: dict[str, str]) -> None:
+        """What an asynchronous invocation leaves behind, to a queue or a topic."""
+        service, name = destination_arn.split(":")[2], destination_arn.rpartition(":")[2]
+        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        text = body.decode()
+        if service == "sqs":
+            url = (await self.aws.call("sqs", "GetQueueUrl", QueueName=name))["QueueUrl"]
+            await self.aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody=text, MessageAttributes=typed)
+        elif service == "sns":
+            await self.aws.call("sns", "Publish", TopicArn=destination_arn, Message=text, MessageAttributes=typed)
+        else:
+            raise AwsError("InvalidParameterValueException", f"a destination in {service} is not emulated")

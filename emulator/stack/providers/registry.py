@@ -1,0 +1,49 @@
+"""Which resource types are provided, and what it means that another is not."""
+
+from emulator.stack.providers.base import Provider
+from emulator.stack.providers.buckets import BucketProvider
+from emulator.stack.providers.functions import (
+    AliasProvider,
+    EventInvokeConfigProvider,
+    FunctionProvider,
+    LayerVersionProvider,
+    PermissionProvider,
+    VersionProvider,
+)
+from emulator.stack.providers.log_groups import LogGroupProvider
+from emulator.stack.providers.queues import QueuePolicyProvider, QueueProvider, TopicProvider
+from emulator.stack.providers.state_machines import StateMachineProvider
+from emulator.stack.providers.streams import EventSourceMappingProvider, StreamProvider
+
+PROVIDERS: dict[str, Provider] = {
+    "AWS::Kinesis::Stream": StreamProvider(),
+    "AWS::Lambda::Alias": AliasProvider(),
+    "AWS::Lambda::EventInvokeConfig": EventInvokeConfigProvider(),
+    "AWS::Lambda::EventSourceMapping": EventSourceMappingProvider(),
+    "AWS::Lambda::Function": FunctionProvider(),
+    "AWS::Lambda::LayerVersion": LayerVersionProvider(),
+    "AWS::Lambda::Permission": PermissionProvider(),
+    "AWS::Lambda::Version": VersionProvider(),
+    "AWS::Logs::LogGroup": LogGroupProvider(),
+    "AWS::S3::Bucket": BucketProvider(),
+    "AWS::SNS::Topic": TopicProvider(),
+    "AWS::SQS::Queue": QueueProvider(),
+    "AWS::SQS::QueuePolicy": QueuePolicyProvider(),
+    "AWS::StepFunctions::StateMachine": StateMachineProvider(),
+}
+
+# What a developer has to know about a type that is not made; any type that is missing here gets the general sentence.
+_MEANINGS = {
+    "AWS::EC2::SecurityGroup": "there is no network to guard on this machine",
+    "AWS::EC2::SecurityGroupEgress": "there is no network to guard on this machine",
+    "AWS::EC2::SecurityGroupIngress": "there is no network to guard on this machine",
+    "AWS::EC2::VPCEndpoint": "S3 is reached on the loopback",
+    "AWS::RDS::DBProxy": "functions connect to the database itself: pinning and borrow time-outs do not happen here",
+    "AWS::RDS::DBProxyTargetGroup": "functions connect to the database itself",
+    "AWS::XRay::SamplingRule": "every trace is taken here",
+}
+
+
+def explain_not_emulated(resource_type: str) -> str:
+    """What it means for a run on this machine that the type is not made."""
+    return _MEANINGS.get(resource_type, f"{resource_type} is not emulated; nothing is made of it")

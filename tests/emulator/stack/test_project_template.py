@@ -1,0 +1,170 @@
+"""The project's own template: every resource of it is made here or is listed by name."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from emulator.stack import Stack
+from emulator.stack.providers.registry import PROVIDERS
+from tests.emulator.stack.fake_aws import FakeAws
+from tests.template.project_template import EXISTING_PROXY, LOCAL, plan_project
+
+# What a developer's machine makes of template.yaml. A layer's id ends in a digest of its contents.
+_MADE = {
+    "BatchLayer": "AWS::Lambda::LayerVersion",
+    "CloseRunFunction": "AWS::Lambda::Function",
+    "CloseRunLogGroup": "AWS::Logs::LogGroup",
+    "FailedRecordsQueue": "AWS::SQS::Queue",
+    "FailedRecordsQueuePolicy": "AWS::SQS::QueuePolicy",
+    "JobLayer": "AWS::Lambda::LayerVersion",
+    "ListUsersFunction": "AWS::Lambda::Function",
+    "ListUsersLogGroup": "AWS::Logs::LogGroup",
+    "RowStream": "AWS::Kinesis::Stream",
+    "RowStreamMapping": "AWS::Lambda::EventSourceMapping",
+    "RunBucket": "AWS::S3::Bucket",
+    "RunBucketPolicy": "AWS::S3::BucketPolicy",
+    "ScheduleDeadLetterQueue": "AWS::SQS::Queue",
+    "ScheduleDeadLetterQueuePolicy": "AWS::SQS::QueuePolicy",
+    "SyncUsersFunction": "AWS::Lambda::Function",
+    "SyncUsersLogGroup": "AWS::Logs::LogGroup",
+    "UserBatch": "AWS::StepFunctions::StateMachine",
+    "UserBatchLogGroup": "AWS::Logs::LogGroup",
+    "WriteRowsFunction": "AWS::Lambda::Function",
+    "WriteRowsLogGroup": "AWS::Logs::LogGroup",
+}
+_LISTED = {
+    ("CloseRunRole", None),
+    ("FunctionTracingPolicy", None),
+    ("ListUsersRole", None),
+    ("Schedule", None),
+    ("ScheduleRole", None),
+    ("SyncUsersRole", None),
+    ("UserBatchRole", None),
+    ("UserBatchSamplingRule", None),
+    ("WriteRowsRole", None),
+}
+# What more there is to say of a stack in a VPC.
+_LISTED_IN_VPC = {
+    ("CloseRunFunction", "VpcConfig"),
+    ("DatabaseConnectPolicy", None),
+    ("DatabaseFromStack", None),
+    ("FunctionNetworkPolicy", None),
+    ("FunctionSecurityGroup", None),
+    ("FunctionsToDatabase", None),
+    ("ListUsersFunction", "VpcConfig"),
+    ("WriteRowsFunction", "VpcConfig"),
+}
+
+
+def _source_id(logical_id: str) -> str:
+    for layer in ("BatchLayer", "JobLayer"):
+        if logical_id.startswith(layer):
+            return layer
+    return logical_id
+
+
+@pytest.mark.parametrize(("parameters", "listed"), [(LOCAL, _LISTED), (EXISTING_PROXY, _LISTED | _LISTED_IN_VPC)])
+def test_template_is_made_or_listed_entirely_when_it_is_planned(
+    tmp_path: Path, parameters: dict[str, str], listed: set[tuple[str, str | None]]
+) -> None:
+    plan = plan_project(parameters, tmp_path)
+
+    made = {_source_id(name): item.resource_type for name, item in plan.resources.items() if item.is_provided}
+    assert made == _MADE
+    assert {(item.logical_id, item.property) for item in plan.not_emulated} == listed
+    whole = {item.logical_id for item in plan.not_emulated if item.property is None}
+    assert set(plan.resources) == whole | {name for name in plan.resources if _source_id(name) in _MADE}
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> tuple[Stack, FakeAws]:
+    """The project's stack with layers that are taken from the cache, so that nothing is downloaded."""
+    plan = plan_project(LOCAL, tmp_path)
+    for artifact in plan.list_artifacts():
+        if artifact.needs_build:
+            plan.keep_layer(artifact, b"PK layer")
+    aws = FakeAws()
+    return asyncio.run(plan.create(aws)), aws
+
+
+def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    _, aws = stack
+    database = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH", "DATABASE_TLS"}
+    everywhere = {"TENANT_GROUP", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "RUN_BUCKET"}
+
+    variables = {
+        parameters["FunctionName"].removeprefix("express-batch-demo-"): set(parameters["Environment"]["Variables"])
+        for _, operation, parameters in aws.calls
+        if operation == "CreateFunction"
+    }
+
+    partner = {"ROW_STREAM", "CALLS_IN_FLIGHT", "PARTNER_API_URL", "PARTNER_API_TIMEOUT_SECONDS"}
+    assert variables == {
+        "ListUsers": everywhere | database | {"DATABASE_PASSWORD", "CHUNK_SIZE"},
+        "SyncUsers": everywhere | partner,
+        "WriteRows": everywhere | database | {"DATABASE_PASSWORD"},
+        "CloseRun": everywhere | database | {"DATABASE_PASSWORD", "CLOSE_RUN_WAIT_SECONDS"},
+    }
+
+
+def test_template_fills_the_definition_when_the_machine_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    made, aws = stack
+
+    machine = aws.parameters("CreateStateMachine")
+
+    assert "${" not in machine["definition"]
+    assert made.resources["SyncUsersFunction"].attributes["Arn"] in machine["definition"]
+    assert machine["name"] == "express-batch-demo-UserBatch"
+    assert machine["type"] == "EXPRESS"
+    assert machine["tracingConfiguration"] == {"enabled": True}
+
+
+def test_template_gives_the_mapping_its_failure_properties_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    made, aws = stack
+
+    mapping = aws.parameters("CreateEventSourceMapping")
+
+    assert mapping == {
+        "FunctionName": "express-batch-demo-WriteRows",
+        "EventSourceArn": made.resources["RowStream"].attributes["Arn"],
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ParallelizationFactor": 2,
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": 5,
+        "MaximumRecordAgeInSeconds": 3600,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "DestinationConfig": {"OnFailure": {"Destination": made.resources["FailedRecordsQueue"].attributes["Arn"]}},
+    }
+
+
+def test_template_gives_the_functions_both_layers_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    _, aws = stack
+    published = [parameters for _, operation, parameters in aws.calls if operation == "PublishLayerVersion"]
+
+    assert sorted(parameters["LayerName"] for parameters in published) == ["express-batch-demo-batch", "express-batch-demo-job"]
+    functions = [parameters for _, operation, parameters in aws.calls if operation == "CreateFunction"]
+    assert {len(parameters["Layers"]) for parameters in functions} == {2}
+
+
+def test_template_records_roles_with_real_arns_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    made, _ = stack
+
+    statements = made.recorded["SyncUsersRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+
+    resources = [statement["Resource"] for statement in statements]
+    assert f"arn:aws:s3:::{made.outputs['RunBucketName']}/runs/*" in resources
+    assert made.resources["RowStream"].attributes["Arn"] in resources
+
+
+def test_outputs_are_all_there_when_the_template_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    made, _ = stack
+
+    assert made.outputs["UserBatchArn"].endswith(":stateMachine:express-batch-demo-UserBatch")
+    assert made.outputs["DatabaseEndpoint"] == "127.0.0.1"
+    assert all(made.outputs.values())
+    assert len(made.outputs) == 17
+    assert [item.type for item in made.resources.values() if item.physical_id == ""] == []
+    assert PROVIDERS.keys() >= {item for item in _MADE.values()}

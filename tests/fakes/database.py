@@ -1,0 +1,52 @@
+"""A Database that knows nothing but the ledger's questions."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, TypeVar
+
+from express_batch.job_contract import User
+from express_batch.positions import mask_to_bytes, pack_positions
+
+T = TypeVar("T")
+
+
+class LedgerTransaction:
+    """Keeps statements; answers the ledger's SELECT with what is written."""
+
+    def __init__(self, database: "LedgerDatabase") -> None:
+        self._database = database
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        self._database.statements.append((statement, tuple(parameters)))
+        return 1
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._database.statements.extend((statement, tuple(row)) for row in rows)
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
+        assert "FROM batch_write" in statement
+        self._database.queries += 1
+        return [
+            (chunk, start, mask_to_bytes(pack_positions(position - start for position in positions)))
+            for chunk, start, positions in self._database.written
+        ]
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        work()
+
+
+class LedgerDatabase:
+    """`written` holds (chunk, start, positions) of each stream record that WriteRows has written."""
+
+    def __init__(self, users: Iterable[User] = ()) -> None:
+        self._users = users
+        self.listings = 0
+        self.queries = 0
+        self.written: list[tuple[int, int, list[int]]] = []
+        self.statements: list[tuple[str, tuple[Any, ...]]] = []
+
+    def run_transaction(self, work: Callable[[LedgerTransaction], T]) -> T:
+        return work(LedgerTransaction(self))
+
+    def stream_users(self, query: str) -> Generator[User, None, None]:
+        self.listings += 1
+        yield from self._users

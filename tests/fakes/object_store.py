@@ -1,0 +1,34 @@
+"""An ObjectStore in memory."""
+
+from collections.abc import Iterator
+
+from express_batch.errors import StorageUnavailableError
+
+
+class MemoryStore:
+    """Objects by key. `broken` lists key prefixes whose writes fail as when S3 does not answer."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.writes: list[str] = []
+        self.reads: list[str] = []
+        self.broken: tuple[str, ...] = ()
+
+    def put(self, key: str, body: bytes) -> None:
+        if self.broken and key.startswith(self.broken):
+            raise StorageUnavailableError(f"S3 answers SlowDown for bucket/{key}")
+        self.objects[key] = body
+        self.writes.append(key)
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        if key in self.objects:
+            return False
+        self.put(key, body)
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        self.reads.append(key)
+        return self.objects.get(key)
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        return iter(sorted(key for key in self.objects if key.startswith(prefix)))

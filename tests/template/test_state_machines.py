@@ -1,0 +1,95 @@
+"""The state machines of the project keep the grammar, the semantic rules and the names."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from emulator.stack.template_file import read_template
+from tests.template.asl_definitions import Definition, list_states, read_definitions
+from tests.template.asl_rules import ERRORS_MODULE, check_definition, read_error_classes
+from tests.template.project_template import ROOT, TEMPLATE
+
+_DEFINITIONS = read_definitions(TEMPLATE)
+_BY_NAME = pytest.mark.parametrize("definition", _DEFINITIONS, ids=[item.logical_id for item in _DEFINITIONS])
+
+# What statelint 3.1.0 refuses and Step Functions takes.
+_ALLOWED_BY_AWS = (
+    # "BackoffRate: must be greater than or equal to 1.0": a JSON number, so 2 is 2.0.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    re.compile(r"\.BackoffRate is \d+ but should be a Float$"),
+    # Both take a JSONata expression where the query language is JSONata.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+    re.compile(r'\.MaxConcurrency is "\{%.+%\}" but should be numeric$'),
+    re.compile(r'\.TimeoutSeconds is "\{%.+%\}" but should be an Integer$'),
+)
+
+
+def _lambda_targets(definition: Definition) -> Iterator[tuple[str, str]]:
+    """Name of the state and of the substitution that is its function."""
+    for state in list_states(definition.body):
+        function = state.body.get("Arguments", {}).get("FunctionName") if state.body.get("Type") == "Task" else None
+        if function is not None:
+            yield state.name, str(function).removeprefix("${").removesuffix("}")
+
+
+def _resource(logical_id: str) -> dict[str, Any]:
+    resource: dict[str, Any] = read_template(TEMPLATE)["Resources"][logical_id]["Properties"]
+    return resource
+
+
+def test_template_has_state_machines_when_it_is_looked_at() -> None:
+    # Without this the parametrised tests below could pass by being empty.
+    assert "UserBatch" in {definition.logical_id for definition in _DEFINITIONS}
+
+
+@_BY_NAME
+def test_definition_breaks_no_semantic_rule_when_checked(definition: Definition) -> None:
+    assert check_definition(definition, *read_error_classes(ERRORS_MODULE)) == []
+
+
+@_BY_NAME
+def test_definition_keeps_the_grammar_when_statelint_reads_it(definition: Definition) -> None:
+    problems = Linter.validate(definition.body)
+
+    assert [text for text in problems if not any(allowed.search(text) for allowed in _ALLOWED_BY_AWS)] == []
+
+
+@_BY_NAME
+def test_definition_calls_each_function_from_the_state_of_its_name_when_it_invokes_one(definition: Definition) -> None:
+    targets = list(_lambda_targets(definition))
+
+    assert targets
+    assert [(name, function) for name, function in targets if function != f"{name}FunctionArn"] == []
+
+
+@_BY_NAME
+def test_role_may_invoke_just_the_functions_that_the_definition_calls(definition: Definition) -> None:
+    statements = _resource(f"{definition.logical_id}Role")["Policies"][0]["PolicyDocument"]["Statement"]
+    invoke = [statement for statement in statements if statement["Action"] == "lambda:InvokeFunction"]
+
+    allowed = [resource["Fn::GetAtt"][0] for resource in invoke[0]["Resource"]]
+
+    assert len(invoke) == 1
+    called = {function.removesuffix("Arn") for _, function in _lambda_targets(definition)}
+    assert sorted(allowed) == sorted(called)
+
+
+def test_each_function_has_the_folder_and_the_name_of_its_noun_when_the_template_is_read() -> None:
+    functions = {
+        logical_id: resource["Properties"]
+        for logical_id, resource in read_template(TEMPLATE)["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+    for logical_id, properties in functions.items():
+        noun = logical_id.removesuffix("Function")
+        folder = re.sub(r"(?<!^)([A-Z])", r"_\1", noun).lower()
+        assert properties["CodeUri"] == f"functions/{folder}/"
+        assert (ROOT / "functions" / folder / "app.py").is_file()
+        assert properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{noun}"}
+        assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == folder
+        assert properties["LoggingConfig"]["LogGroup"] == {"Ref": f"{noun}LogGroup"}
+    assert set(functions) >= {"ListUsersFunction", "SyncUsersFunction", "WriteRowsFunction", "CloseRunFunction"}

@@ -1,0 +1,158 @@
+"""ListUsers: one execution has the run, and its users are all in its chunks."""
+
+import json
+from typing import Any
+
+import pytest
+from express_batch.chunks import read_chunk
+from express_batch.errors import InvalidEventError, ListingTooLargeError, SettingsError, StorageUnavailableError
+from express_batch.job_contract import User
+from express_batch.list_users import MAX_LISTING_BYTES, StartRequest, list_users
+from express_batch.run_layout import started_key
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.database import LedgerDatabase
+from tests.fakes.job import ValueJob
+from tests.fakes.json_values import ANY_JSON
+from tests.fakes.object_store import MemoryStore
+from tests.fakes.observer import RecordingObserver
+
+RUN = "20261122T083000Z"
+START = StartRequest("2026-11-22T08:30:00Z", "execution-1")
+
+
+def make_users(count: int) -> list[User]:
+    return [User(f"u{number}", "acme") for number in range(count)]
+
+
+def start(
+    store: MemoryStore, database: LedgerDatabase, request: StartRequest = START, chunk_size: int = 10
+) -> dict[str, Any]:
+    return list_users(
+        request,
+        tenant_group="blue",
+        chunk_size=chunk_size,
+        job=ValueJob(),
+        database=database,
+        store=store,
+        observer=RecordingObserver(),
+    )
+
+
+@given(st.integers(0, 60), st.integers(1, 30))
+def test_every_user_is_in_one_chunk_and_the_listing_tells_counts_only(count: int, chunk_size: int) -> None:
+    users, store = make_users(count), MemoryStore()
+
+    listing = start(store, LedgerDatabase(users), chunk_size=chunk_size)
+
+    chunks = [read_chunk(store, RUN, chunk["chunk"]) for chunk in listing["chunks"]]
+    assert [user for chunk in chunks for user in chunk] == users
+    assert [len(chunk) for chunk in chunks] == [chunk["user_count"] for chunk in listing["chunks"]]
+    assert (listing["run_id"], listing["started"], listing["users_listed"]) == (RUN, True, count)
+    assert "acme" not in json.dumps(listing)
+
+
+def test_listing_is_empty_when_there_are_no_users() -> None:
+    database = LedgerDatabase()
+
+    listing = start(MemoryStore(), database)
+
+    assert listing == {"run_id": RUN, "started": True, "users_listed": 0, "chunks": []}
+    assert database.statements[0][1] == ("blue", RUN, START.scheduled_time, 0)
+
+
+def test_user_that_is_listed_twice_has_two_positions() -> None:
+    twice = [User("u1", "acme"), User("u1", "acme"), User("u1", "other")]
+
+    assert start(MemoryStore(), LedgerDatabase(twice))["users_listed"] == 3
+
+
+def test_run_is_claimed_before_anything_is_listed() -> None:
+    store = MemoryStore()
+    start(store, LedgerDatabase(make_users(3)))
+
+    assert store.writes[0] == started_key(RUN)
+    assert json.loads(store.objects[started_key(RUN)])["execution"] == "execution-1"
+
+
+def test_second_execution_does_nothing_when_the_run_is_taken() -> None:
+    # GIVEN
+    store = MemoryStore()
+    start(store, LedgerDatabase(make_users(3)))
+    written = list(store.writes)
+    # WHEN another execution has the same scheduled time
+    database = LedgerDatabase(make_users(5))
+    listing = start(store, database, StartRequest(START.scheduled_time, "execution-2"))
+    # THEN
+    assert listing == {"run_id": RUN, "started": False, "users_listed": 0, "chunks": []}
+    assert (store.writes, database.listings, database.statements) == (written, 0, [])
+
+
+def test_second_execution_is_refused_when_it_names_the_same_moment_otherwise() -> None:
+    store = MemoryStore()
+    start(store, LedgerDatabase())
+
+    listing = start(store, LedgerDatabase(), StartRequest("2026-11-22T17:30:00+09:00", "execution-2"))
+
+    assert listing["started"] is False
+
+
+def test_same_execution_lists_again_when_its_first_attempt_was_lost() -> None:
+    store = MemoryStore()
+    first = start(store, LedgerDatabase(make_users(25)))
+
+    assert start(store, LedgerDatabase(make_users(25))) == first
+
+
+def test_listing_names_only_its_own_chunks_when_a_first_attempt_had_more() -> None:
+    store = MemoryStore()
+    start(store, LedgerDatabase(make_users(25)))
+
+    assert [chunk["chunk"] for chunk in start(store, LedgerDatabase(make_users(12)))["chunks"]] == [0, 1]
+
+
+def test_next_scheduled_time_is_a_run_of_its_own() -> None:
+    store = MemoryStore()
+    start(store, LedgerDatabase(make_users(3)))
+
+    later = start(store, LedgerDatabase(make_users(4)), StartRequest("2026-11-22T08:40:00Z", "execution-2"))
+
+    assert (later["started"], later["users_listed"]) == (True, 4)
+
+
+def test_listing_is_refused_with_the_remedy_when_it_would_not_fit_a_payload() -> None:
+    """A state's payload is limited and DataLimitExceeded cannot be caught.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    """
+    database = LedgerDatabase(make_users(9_000))
+
+    with pytest.raises(ListingTooLargeError, match="raise ChunkSize above 1"):
+        start(MemoryStore(), database, chunk_size=1)
+    assert database.statements == []
+    assert MAX_LISTING_BYTES < 262_144
+
+
+def test_listing_fails_when_a_chunk_cannot_be_stored() -> None:
+    store, database = MemoryStore(), LedgerDatabase(make_users(25))
+    store.broken = (f"runs/{RUN}/chunks/00001",)
+
+    with pytest.raises(StorageUnavailableError):
+        start(store, database)
+    assert database.statements == []
+
+
+def test_listing_is_refused_when_the_chunk_size_is_none() -> None:
+    with pytest.raises(SettingsError, match="CHUNK_SIZE is 0"):
+        start(MemoryStore(), LedgerDatabase(), chunk_size=0)
+
+
+def test_request_is_what_the_state_machine_sends() -> None:
+    assert StartRequest.from_event({"scheduled_time": "t", "execution": "e"}) == StartRequest("t", "e")
+
+
+@given(ANY_JSON)
+def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
+    with pytest.raises(InvalidEventError):
+        StartRequest.from_event(event)

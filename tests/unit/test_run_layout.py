@@ -1,0 +1,72 @@
+"""Where a run's objects lie."""
+
+import datetime
+
+import pytest
+from express_batch.errors import InvalidEventError
+from express_batch.run_layout import (
+    check_run_id,
+    chunk_key,
+    failures_prefix,
+    make_run_id,
+    rejected_key,
+    started_key,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("scheduled_time", "run_id"),
+    [
+        ("2026-11-22T08:30:00Z", "20261122T083000Z"),
+        ("2026-11-22T08:30:00.123Z", "20261122T083000Z"),
+        ("2026-11-22T17:30:00+09:00", "20261122T083000Z"),
+        ("2026-11-22T23:30:00-02:00", "20261123T013000Z"),
+    ],
+)
+def test_make_run_id_is_the_scheduled_time_in_utc(scheduled_time: str, run_id: str) -> None:
+    assert make_run_id(scheduled_time) == run_id
+
+
+@given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2200, 1, 1)), st.integers(-14 * 60, 14 * 60))
+def test_make_run_id_is_the_same_whatever_the_offset(moment: datetime.datetime, minutes: int) -> None:
+    moment = moment.replace(tzinfo=datetime.UTC)
+    elsewhere = moment.astimezone(datetime.timezone(datetime.timedelta(minutes=minutes)))
+
+    assert make_run_id(elsewhere.isoformat()) == make_run_id(moment.isoformat())
+    assert check_run_id(make_run_id(moment.isoformat()))
+
+
+@pytest.mark.parametrize(
+    "scheduled_time",
+    [
+        "",
+        "soon",
+        "2026-11-22T08:30:00",  # no offset
+        "2026-13-22T08:30:00Z",
+        "<aws.scheduler.scheduled-time>",
+        "0001-01-01T00:00:00+14:00",  # before the first year, once in UTC
+    ],
+)
+def test_make_run_id_is_refused_when_the_time_is_none(scheduled_time: str) -> None:
+    with pytest.raises(InvalidEventError, match=r"scheduled_time|run_id"):
+        make_run_id(scheduled_time)
+
+
+@pytest.mark.parametrize(
+    "run_id", [None, 7, "", "20261122T083000", "../20261122T083000Z", "\u0662" + "0261122T083000Z", "x" * 99]
+)
+def test_check_run_id_is_refused_when_it_would_make_a_strange_key(run_id: object) -> None:
+    with pytest.raises(InvalidEventError, match="run_id is") as refusal:
+        check_run_id(run_id)
+    assert len(str(refusal.value)) < 150
+
+
+def test_keys_of_a_run_lie_under_its_own_prefix() -> None:
+    run_id = "20261122T083000Z"
+
+    assert started_key(run_id) == f"runs/{run_id}/started.json"
+    assert chunk_key(run_id, 7) == f"runs/{run_id}/chunks/00007.json"
+    assert failures_prefix(run_id) == f"runs/{run_id}/failures/"
+    assert rejected_key("shardId-1", "49") == "rejected/shardId-1/49.json"

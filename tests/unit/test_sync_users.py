@@ -1,0 +1,180 @@
+"""SyncUsers: a slice's users, as rows in the stream or as failures in the bucket."""
+
+import json
+from typing import Any
+
+import pytest
+from express_batch.chunk_cache import ChunkCache
+from express_batch.chunks import Slice, encode_chunk
+from express_batch.errors import ApiRejectedError, ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError
+from express_batch.failures import read_failures
+from express_batch.job_contract import User
+from express_batch.run_layout import chunk_key, failures_prefix
+from express_batch.stream_record import decode_record
+from express_batch.sync_users import Invocation, sync_users
+
+from tests.fakes.job import ValueJob
+from tests.fakes.object_store import MemoryStore
+from tests.fakes.observer import RecordingObserver
+from tests.fakes.partner import ScriptedPartner, VirtualRunner
+from tests.fakes.row_stream import MemoryStream
+
+RUN = "20261122T083000Z"
+USERS = [User(f"u{number}", "acme") for number in range(10)]
+TRACE = "Root=1-67a-b;Parent=c;Sampled=1"
+ATTEMPT = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+class Stage:
+    """Chunk 3 of ten users; `bad` users are refused by the partner."""
+
+    def __init__(self, bad: tuple[str, ...] = (), stream: MemoryStream | None = None) -> None:
+        self.store = MemoryStore()
+        self.store.put(chunk_key(RUN, 3), encode_chunk(RUN, 3, USERS))
+        self.stream = stream or MemoryStream()
+        self.observer = RecordingObserver(TRACE)
+        self.script: dict[str, list[Any]] = {
+            f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
+            for user in USERS
+        }
+
+    def sync(self, start: int = 2, end: int = 6, attempt: str = ATTEMPT, seconds_left: float = 60.0) -> dict[str, int]:
+        return sync_users(
+            Slice(RUN, 3, start, end),
+            invocation=Invocation(attempt, seconds_left),
+            job=ValueJob(),
+            calls_in_flight=10,
+            chunks=ChunkCache(self.store),
+            store=self.store,
+            stream=self.stream,
+            partner=VirtualRunner(ScriptedPartner(self.script)),
+            observer=self.observer,
+        )
+
+    @property
+    def failure_keys(self) -> list[str]:
+        return list(self.store.list_keys(failures_prefix(RUN)))
+
+
+def test_rows_travel_in_one_record_that_says_where_they_come_from() -> None:
+    stage = Stage()
+
+    assert stage.sync() == {"synced": 4, "failed": 0}
+
+    (entry,) = stage.stream.entries
+    record = decode_record(entry.data)
+    assert (record.run_id, record.chunk, record.start, record.trace_header) == (RUN, 3, 2, TRACE)
+    assert record.columns == ("user_id", "value")
+    assert sorted((row.position, row.values[0]) for row in record.rows) == [
+        (position, f"u{position}") for position in range(2, 6)
+    ]
+    assert ATTEMPT in record.record_id
+    assert stage.failure_keys == []
+
+
+def test_rows_and_failures_account_for_every_user_of_the_slice() -> None:
+    stage = Stage(bad=("u3", "u5"))
+
+    assert stage.sync() == {"synced": 2, "failed": 2}
+
+    rows = [row.position for row in decode_record(stage.stream.entries[0].data).rows]
+    (key,) = stage.failure_keys
+    failed = [failure.position for failure in read_failures(stage.store.objects[key])]
+    assert sorted(rows + failed) == [2, 3, 4, 5]
+    assert failed == [3, 5]
+
+
+def test_failure_record_names_user_tenant_and_reason() -> None:
+    stage = Stage(bad=("u3",))
+    stage.sync()
+
+    document = json.loads(stage.store.objects[stage.failure_keys[0]])
+    assert document == {
+        "version": 1,
+        "run_id": RUN,
+        "chunk": 3,
+        "function": "SyncUsers",
+        "failures": [
+            {"position": 3, "user_id": "u3", "tenant_id": "acme", "reason": "ApiRejectedError", "detail": "404"}
+        ],
+    }
+
+
+def test_second_attempt_replaces_the_failure_record_and_adds_none() -> None:
+    stage = Stage(bad=("u3",))
+    stage.sync(attempt="first-attempt")
+    keys = stage.failure_keys
+
+    stage.sync(attempt="second-attempt")
+
+    assert stage.failure_keys == keys
+    assert len({decode_record(entry.data).record_id for entry in stage.stream.entries}) == 2
+
+
+def test_attempts_have_records_of_their_own_when_their_request_ids_begin_alike() -> None:
+    """Else the ledger would take the second attempt's record for the first one's and not count its users."""
+    stage = Stage()
+    stage.sync(attempt="019a5f00-0000-7000-8000-000000000001")
+    stage.sync(attempt="019a5f00-0000-7000-8000-000000000002")
+
+    assert len({decode_record(entry.data).record_id for entry in stage.stream.entries}) == 2
+
+
+def test_slices_of_one_chunk_never_share_a_failure_record() -> None:
+    stage = Stage(bad=("u1", "u5"))
+    stage.sync(0, 3)
+    stage.sync(3, 6)
+
+    assert len(stage.failure_keys) == 2
+
+
+def test_nothing_is_sent_when_no_user_has_an_answer() -> None:
+    stage = Stage(bad=tuple(user.user_id for user in USERS))
+
+    assert stage.sync() == {"synced": 0, "failed": 4}
+    assert stage.stream.entries == []
+
+
+def test_stream_unavailable_propagates_and_no_user_is_noted_as_failed() -> None:
+    """The retry has them all again; nothing says that they are done."""
+    stage = Stage(bad=("u3",), stream=MemoryStream(takes=0))
+
+    with pytest.raises(StreamUnavailableError):
+        stage.sync()
+    assert stage.failure_keys == []
+
+
+def test_storage_unavailable_propagates_when_failures_cannot_be_stored() -> None:
+    stage = Stage(bad=("u3",))
+    stage.store.broken = (failures_prefix(RUN),)
+
+    with pytest.raises(StorageUnavailableError):
+        stage.sync()
+
+
+def test_users_fail_by_name_when_the_invocation_has_no_time_left() -> None:
+    stage = Stage()
+
+    assert stage.sync(seconds_left=4.0) == {"synced": 0, "failed": 4}
+    assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {
+        "TimeLeftError"
+    }
+
+
+def test_slice_is_refused_when_it_ends_beyond_its_chunk() -> None:
+    stage = Stage()
+
+    with pytest.raises(ChunkUnreadableError, match="10 users, the slice ends at 11"):
+        stage.sync(8, 11)
+    assert stage.stream.entries == []
+
+
+def test_spans_carry_counts_and_no_users() -> None:
+    stage = Stage(bad=("u3",))
+    stage.sync()
+
+    assert stage.observer.spans == {
+        "read chunk": {},
+        "call partner API": {"synced": 3, "failed": 1},
+        "send rows": {},
+    }
