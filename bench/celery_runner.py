@@ -18,6 +18,8 @@ WORKERS = 2
 POLL_SECONDS = 0.05
 START_TIMEOUT_SECONDS = 60
 STALL_TIMEOUT_SECONDS = 60
+# util-linux's way to have the kernel kill a child whose parent is gone.
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -57,7 +59,7 @@ def start_broker(folder: Path) -> Iterator[str]:
     if program is None:
         raise CeleryRunError("redis-server was not found: apt-get install redis-server, or leave celery out by --only")
     path = folder / "redis.sock"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    command = [*DIE_WITH_PARENT, program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
     with (folder / "redis.log").open("wb") as log, stop_at_end([subprocess.Popen(command, stdout=log, stderr=log)]):
         wait_until(path.exists, START_TIMEOUT_SECONDS, "redis-server's socket")
         yield f"redis+socket://{path}"
@@ -71,7 +73,17 @@ def start_workers(folder: Path) -> Iterator[None]:
     processes = []
     with (folder / "workers.log").open("wb") as log:
         for number in range(WORKERS):
-            command = [sys.executable, "-m", "celery", "-A", "bench.celery_tasks", "worker", "--pool", "gevent"]
+            command = [
+                *DIE_WITH_PARENT,
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "bench.celery_tasks",
+                "worker",
+                "--pool",
+                "gevent",
+            ]
             command += [
                 "--concurrency",
                 str(GREENLETS),

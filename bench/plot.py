@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+import matplotlib as mpl  # type: ignore[import-not-found]  # of requirements/bench.txt alone
+from matplotlib.figure import Figure  # type: ignore[import-not-found]
 
 from bench.measure import Turn
 from bench.report import find_title, summarise
@@ -30,13 +30,14 @@ def draw_plot(folder: Path, turns: Sequence[Turn], machine: Mapping[str, str], l
     for axes, (title, field, form) in zip(panels, PANELS, strict=True):
         values = [medians[name][field] for name in names]
         colours = [_COLOUR if name in {"express_batch", "lambda_per_user"} else _OTHER_COLOUR for name in names]
-        bars = axes.barh([find_title(name) for name in names], values, color=colours, height=0.6)
-        axes.bar_label(bars, [form.format(value) for value in values], padding=4, fontsize=9)
-        for name in names:
+        axes.barh([find_title(name) for name in names], values, color=colours, height=0.6)
+        end = max(getattr(turn, field) for turn in turns)
+        for name, value in zip(names, values, strict=True):
             own = [getattr(turn, field) for turn in turns if turn.contender == name]
             axes.plot(own, [find_title(name)] * len(own), "o", color="black", markersize=2.5, alpha=0.6)
+            axes.text(max(own) + end * 0.03, find_title(name), form.format(value), va="center", fontsize=9)
         axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlim(0, max(values) * 1.25)
+        axes.set_xlim(0, end * 1.25)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
     figure.suptitle(

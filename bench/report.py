@@ -19,6 +19,7 @@ COLUMNS = (
     ("partner API", "partner_api_cpu_ms_per_user", ".3f"),
     ("MariaDB", "mariadb_cpu_ms_per_user", ".3f"),
     ("peak MB", "peak_memory_mb", ",.0f"),
+    ("other load", "other_load", ".0%"),
 )
 
 
@@ -62,8 +63,9 @@ def format_markdown(turns: Sequence[Turn], machine: Mapping[str, str], latency_m
             "",
             "CPU and memory are those of the contender's own process tree (memory: proportional set size, sampled).",
             "The partner API and MariaDB serve all contenders and are told apart. *CPU ms/user* is spent during the",
-            "run, *with set-up* from the program's start to its end. The bare script keeps no ledger and loses its",
-            "work when it dies.",
+            "run, *with set-up* from the program's start to its end. *Other load* is the share of the cores that",
+            "programs outside the bench used meanwhile. The bare script keeps no ledger and loses its work when it",
+            "dies.",
             "",
             "| machine | |",
             "| --- | --- |",

@@ -29,7 +29,7 @@ async def take_turns(contenders: list[Contender], users: int, latency_ms: float,
                 turns.append(turn)
                 print(
                     f"round {number + 1}/{rounds}  {find_title(turn.contender)}: {turn.seconds:.2f} s, "
-                    f"{turn.users_per_second:,.0f} users/s, rows right",
+                    f"{turn.users_per_second:,.0f} users/s, rows right, other load {turn.other_load:.0%}",
                     file=sys.stderr,
                     flush=True,
                 )

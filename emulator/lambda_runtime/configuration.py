@@ -205,7 +205,8 @@ def _check_variables(variables: dict[str, str]) -> dict[str, str]:
     if size > MAXIMUM_ENVIRONMENT_BYTES:
         raise _invalid(
             "Lambda was unable to configure your environment variables because the environment variables you have "
-            f"provided exceeded the {MAXIMUM_ENVIRONMENT_BYTES // 1024}KB limit. The following size was provided: {size}"
+            f"provided exceeded the {MAXIMUM_ENVIRONMENT_BYTES // 1024}KB limit. "
+            f"The following size was provided: {size}"
         )
     return dict(variables)
 

@@ -18,6 +18,7 @@ class Room(Protocol):
     """The fleet, as a pool sees it."""
 
     def make_room(self, pool: "EnvironmentPool") -> bool: ...
+    def is_crowded(self) -> bool: ...
     def on_room(self) -> None: ...
 
 
@@ -109,11 +110,12 @@ class EnvironmentPool:
 
     def on_ready(self, environment: Environment) -> None:
         self._set_coming(environment, False)
-        if self._retired:
+        if self.waiting and not self._retired:
+            environment.run(self.waiting.popleft())
+        elif self._retired or self._room.is_crowded():
             self.environments.discard(environment)
             environment.stop()
-        elif self.waiting:
-            environment.run(self.waiting.popleft())
+            self._room.on_room()
         else:
             self.idle.append(environment)
             self._room.on_room()

@@ -67,6 +67,9 @@ class Fleet:
                 return True
         return not pool.environments
 
+    def is_crowded(self) -> bool:
+        return self._max_environments is not None and self.count() > self._max_environments
+
     def on_room(self) -> None:
         for pool in list(self.pools):
             if pool.is_finished:

@@ -3,12 +3,10 @@
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
 """
 
-from pathlib import Path
 from typing import Any
 
 from emulator.errors import AwsError
 from emulator.identity import Identity
-from emulator.lambda_runtime.archive import unpack
 from emulator.lambda_runtime.code_source import CodeSource
 from emulator.lambda_runtime.concurrency import Concurrency
 from emulator.lambda_runtime.configuration import change_configuration, check_layer_count, make_configuration
@@ -24,6 +22,7 @@ from emulator.lambda_runtime.identifiers import (
 from emulator.lambda_runtime.launcher import Launcher, make_log_variables
 from emulator.lambda_runtime.layers import LayerStore, LayerVersion
 from emulator.lambda_runtime.logs import LogStore
+from emulator.lambda_runtime.packages import PackageStore
 from emulator.lambda_runtime.versions import VersionOperations
 
 
@@ -40,7 +39,7 @@ class FunctionOperations:
         concurrency: Concurrency,
         versions: VersionOperations,
         *,
-        work_dir: Path,
+        packages: PackageStore,
         logs: LogStore,
     ) -> None:
         self._identity = identity
@@ -50,7 +49,7 @@ class FunctionOperations:
         self._launcher = launcher
         self._concurrency = concurrency
         self._versions = versions
-        self._packages = work_dir / "packages"
+        self._packages = packages
         self._logs = logs
 
     async def create_function(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +57,7 @@ class FunctionOperations:
         if reference.qualifier is not None or NAME.fullmatch(reference.name) is None:
             raise AwsError("InvalidParameterValueException", f"Invalid function name: {request['FunctionName']}")
         self._refuse_existing(reference)
-        package = unpack(await self._code.read(request["Code"], "Code"), self._packages)
+        package = await self._packages.store(await self._code.read(request["Code"], "Code"))
         self._refuse_existing(reference)  # another request may have come first while S3 was read
         layers = self._find_layers(request.get("Layers") or [])
         configuration = make_configuration({**request, "FunctionName": reference.name}, package, layers)
@@ -74,7 +73,7 @@ class FunctionOperations:
         function = self._find_latest(request)
         if request.get("PublishTo"):
             raise AwsError("InvalidParameterValueException", "PublishTo is not emulated.")
-        package = unpack(await self._code.read(request, "UpdateFunctionCode"), self._packages)
+        package = await self._packages.store(await self._code.read(request, "UpdateFunctionCode"))
         configuration = function.latest.touched(package=package)
         if request.get("Architectures"):
             configuration = configuration.touched(

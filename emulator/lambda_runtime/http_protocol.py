@@ -96,7 +96,9 @@ class RuntimeApiProtocol(asyncio.Protocol):
             return False
         self._missing = -1
         self._body_length = 0
-        self._handler.on_response_too_large(self._path.removeprefix(PREFIX).split("/")[1])
+        parts = self._path.removeprefix(PREFIX).split("/")
+        if parts[0] == "invocation" and parts[-1] == "response":
+            self._handler.on_response_too_large(parts[1])
         self._answer(413, "Request Entity Too Large", "Exceeded maximum allowed payload size (6291556 bytes).")
         return True
 

@@ -17,8 +17,9 @@ from typing import Any
 
 from emulator.errors import AwsError
 from emulator.identity import Identity
-from emulator.lambda_runtime.archive import Package, unpack
+from emulator.lambda_runtime.archive import Package
 from emulator.lambda_runtime.code_source import CodeSource
+from emulator.lambda_runtime.packages import PackageStore
 
 LAYER_NAME = re.compile(r"[a-zA-Z0-9-_]{1,140}")
 
@@ -68,16 +69,17 @@ class LayerVersion:
 class LayerStore:
     """All layers, and the operations on them."""
 
-    def __init__(self, identity: Identity, code: CodeSource, directory: Path) -> None:
+    def __init__(self, identity: Identity, code: CodeSource, packages: PackageStore, directory: Path) -> None:
         self._identity = identity
         self._code = code
-        self._directory = directory
+        self._packages = packages
+        self._directory = directory  # of merged layers
         self._versions: dict[str, dict[int, LayerVersion]] = {}
         self._last: dict[str, int] = {}
 
     async def publish_layer_version(self, request: dict[str, Any]) -> dict[str, Any]:
         name = self._name(request["LayerName"])
-        package = unpack(await self._code.read(request["Content"], "Content"), self._directory / "layers")
+        package = await self._packages.store(await self._code.read(request["Content"], "Content"))
         version = self._last.get(name, 0) + 1
         self._last[name] = version  # a deleted version's number is never used again
         created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
@@ -140,7 +142,7 @@ class LayerStore:
         if len(layers) == 1:
             return layers[0].package.directory
         digest = hashlib.sha256("\n".join(layer.package.sha256 for layer in layers).encode()).hexdigest()[:32]
-        target = self._directory / "opt" / digest
+        target = self._directory / digest
         if target.is_dir():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)

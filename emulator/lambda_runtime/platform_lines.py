@@ -51,7 +51,7 @@ def format_failure(request_id: str, text: str) -> str:
 def format_init_report(duration_ms: float, phase: str, status: str, error_type: str | None, *, as_json: bool) -> str:
     """The line for an INIT that failed."""
     if as_json:
-        record = {"phase": phase, "status": status, "metrics": {"durationMs": round(duration_ms, 3)}}
+        record: dict[str, object] = {"phase": phase, "status": status, "metrics": {"durationMs": round(duration_ms, 3)}}
         return _encode("platform.initReport", record if error_type is None else {**record, "errorType": error_type})
     text = f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}\t"
     return text if error_type is None else f"{text}Error Type: {error_type}\t"

@@ -29,6 +29,8 @@ from emulator.lambda_runtime.limits import (
     SYNCHRONOUS_PAYLOAD_BYTES,
 )
 from emulator.lambda_runtime.logs import FunctionLog, LogStore
+from emulator.lambda_runtime.packages import PackageStore
+from emulator.lambda_runtime.process_memory import read_proportional_mb
 from emulator.lambda_runtime.settings import SettingsOperations
 from emulator.lambda_runtime.statistics import Statistics
 from emulator.lambda_runtime.tracing import SegmentSender, begin_trace
@@ -82,7 +84,8 @@ class LambdaService:
         self._logs = LogStore(log_dir)
         self._concurrency = Concurrency(account_concurrency)
         code = CodeSource(fetch_object)
-        layers = LayerStore(identity, code, work_dir)
+        packages = PackageStore(work_dir / "packages", compile_bytecode=cache_bytecode)
+        layers = LayerStore(identity, code, packages, work_dir / "opt")
         self._launcher = Launcher(
             identity,
             self._fleet,
@@ -96,7 +99,7 @@ class LambdaService:
         versions = VersionOperations(identity, self._store, self._launcher)
         functions = FunctionOperations(
             *(identity, self._store, layers, code, self._launcher, self._concurrency, versions),
-            work_dir=work_dir,
+            packages=packages,
             logs=self._logs,
         )
         settings = SettingsOperations(identity, self._store, self._concurrency, account_concurrency)
@@ -145,6 +148,13 @@ class LambdaService:
     def environment_pids(self) -> list[int]:
         """Process ids of the environments that exist now."""
         return self._fleet.environment_pids()
+
+    def memory_mb(self) -> float:
+        """MiB that the environments and the zygote cost the machine now (PSS); about a millisecond a process."""
+        pids = self.environment_pids()
+        if self.zygote_pid is not None:
+            pids.append(self.zygote_pid)
+        return sum(read_proportional_mb(pid) for pid in pids)
 
     @property
     def zygote_pid(self) -> int | None:

@@ -5,7 +5,7 @@ interface client once, then answers each request on the control socket with a fo
 milliseconds and shares the interpreter's pages. The function's own code is imported in the environment.
 
 One JSON object a line. In: {"fork": {...}} with the log pipe's descriptor attached, {"kill": pid}.
-Out: {"forked": pid}, {"exited": pid, "status": wait status}.
+Out: {"ready": pid} once, {"forked": pid}, {"exited": pid, "status": wait status}.
 """
 
 import contextlib
@@ -71,7 +71,7 @@ def run_runtime_client(handler: str) -> None:
     del sys.modules["runtime_client"]
     native_client = importlib.import_module("runtime_client")
     native_client.initialize_client(lambda_runtime_client._user_agent())
-    lambda_runtime_client.runtime_client = native_client
+    vars(lambda_runtime_client)["runtime_client"] = native_client
     # These were read from the zygote's environment when it imported them.
     lambda_runtime_client.BaseLambdaRuntimeClient.marshaller = lambda_runtime_client.LambdaMarshaller()
     if "AWS_LAMBDA_LOG_FORMAT" in os.environ or "AWS_LAMBDA_LOG_LEVEL" in os.environ:
@@ -116,7 +116,10 @@ class Zygote:
                         return became
 
     def receive(self) -> bool:
-        data, descriptors, _flags, _address = socket.recv_fds(self.control, 65536, 8)
+        try:
+            data, descriptors, _flags, _address = socket.recv_fds(self.control, 65536, 8)
+        except ConnectionResetError:
+            return False
         self.descriptors.extend(descriptors)
         self.received += data
         return bool(data)
@@ -176,6 +179,7 @@ def main() -> None:
     importlib.import_module("awslambdaric.bootstrap")
     importlib.import_module("awslambdaric.lambda_config")
     zygote = Zygote(socket.socket(fileno=int(control_descriptor)))
+    zygote.say({"ready": os.getpid()})
     # Frozen objects are not touched by the collector, so their pages stay shared with the environments.
     gc.collect()
     gc.freeze()

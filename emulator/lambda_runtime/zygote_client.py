@@ -33,7 +33,7 @@ class ZygoteClient:
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._received = b""
-        self._forked: asyncio.Future[int] | None = None
+        self._answer: asyncio.Future[int] | None = None  # to the one request under way
         self._on_exit: dict[int, OnExit] = {}
         self._exited_early: dict[int, int] = {}
         self._lock = asyncio.Lock()
@@ -64,9 +64,9 @@ class ZygoteClient:
             if self._control is None:
                 await self._start()
             assert self._control is not None
-            self._forked = asyncio.get_running_loop().create_future()
+            self._answer = asyncio.get_running_loop().create_future()
             socket.send_fds(self._control, [json.dumps(message).encode() + b"\n"], [log_descriptor])
-            pid = await self._forked
+            pid = await self._answer
         self._on_exit[pid] = on_exit
         if pid in self._exited_early:
             self._report_exit(pid, self._exited_early.pop(pid))
@@ -108,7 +108,9 @@ class ZygoteClient:
             )
         self._control = ours
         self._received = b""
+        self._answer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(ours, self._read)
+        await self._answer
 
     def _read(self) -> None:
         assert self._control is not None
@@ -124,12 +126,10 @@ class ZygoteClient:
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            if "forked" in message:
-                assert self._forked is not None
-                if not self._forked.done():
-                    self._forked.set_result(message["forked"])
-            else:
+            if "exited" in message:
                 self._report_exit(message["exited"], message["status"])
+            elif self._answer is not None and not self._answer.done():
+                self._answer.set_result(message.get("forked", message.get("ready")))
 
     def _report_exit(self, pid: int, status: int) -> None:
         on_exit = self._on_exit.pop(pid, None)
@@ -145,8 +145,8 @@ class ZygoteClient:
         asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
         self._control = None
-        if self._forked is not None and not self._forked.done():
-            self._forked.set_exception(
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(
                 ConnectionError(
                     "the Lambda zygote process ended; its error output says why, the next invocation retries"
                 )

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from emulator.services.server_account import NO_OTHER_ACCOUNT, ServerAccount
+
 _PR_SET_PDEATHSIG = 1
 _LAST_LINES = 20
 
@@ -19,23 +21,27 @@ class ChildStartError(RuntimeError):
     """A child that did not become ready, with the last lines that it wrote."""
 
 
-def _make_die_with_parent() -> Callable[[], None] | None:
-    """What the child runs between fork and exec so that the kernel kills it when the parent's thread ends.
+def make_before_exec(account: ServerAccount = NO_OTHER_ACCOUNT) -> Callable[[], None]:
+    """What a child runs between fork and exec: change to `account`, and have the kernel kill it when we die.
 
-    It runs after the switch of user, because the kernel forgets the signal when the user changes
-    (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html). Only Linux has it.
+    In this order, because the kernel forgets the signal when the user changes
+    (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html). Only Linux has that signal. It is not left to
+    subprocess' arguments `user` and `group`, because uvloop has none.
     """
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform.startswith("linux") else None
     parent = os.getpid()
 
-    def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died between fork and prctl
-            os._exit(1)
+    def before_exec() -> None:
+        if account.user_id is not None and account.group_id is not None:
+            os.setgroups([])
+            os.setgid(account.group_id)
+            os.setuid(account.user_id)
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # the parent died between fork and prctl
+                os._exit(1)
 
-    return die_with_parent
+    return before_exec
 
 
 class ChildProcess:
@@ -72,8 +78,7 @@ class ChildProcess:
         ready: re.Pattern[str],
         *,
         timeout_seconds: float,
-        user: int | None = None,
-        group: int | None = None,
+        account: ServerAccount = NO_OTHER_ACCOUNT,
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> re.Match[str]:
@@ -85,13 +90,10 @@ class ChildProcess:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            user=user,
-            group=group,
-            extra_groups=None if group is None else [],
             env=None if environment is None else dict(environment),
             cwd=directory,
             start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle, in its order
-            preexec_fn=_make_die_with_parent(),
+            preexec_fn=make_before_exec(account),
         )
         self._output = loop.create_task(self._keep_output(ready), name=f"output of {self.name}")
         try:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.services.child_process import ChildProcess, ChildStartError
-from emulator.services.mariadb_account import ServerAccount, find_server_account
 from emulator.services.mariadb_address import DatabaseAddress
 from emulator.services.mariadb_query import query_status
 from emulator.services.mariadb_template import copy_template, find_program
 from emulator.services.run_directory import RunDirectory
+from emulator.services.server_account import ServerAccount, find_server_account
 
 _READY = re.compile(r"ready for connections")
 _PORT_ATTEMPTS = 5
@@ -164,8 +164,7 @@ class MariaDb:
                     [program, *self._arguments(directory, port)],
                     _READY,
                     timeout_seconds=self._options.start_timeout_seconds,
-                    user=account.user_id,
-                    group=account.group_id,
+                    account=account,
                     directory=directory,
                 )
             except ChildStartError:

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from emulator.services.mariadb_account import ServerAccount
+from emulator.services.child_process import make_before_exec
+from emulator.services.server_account import ServerAccount
 
 # Debian keeps the server in sbin, Homebrew in opt; neither is always on PATH.
 _MORE_PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/opt/mariadb/bin", "/usr/local/opt/mariadb/bin")
@@ -80,9 +81,7 @@ async def _install(data: Path, account: ServerAccount) -> None:
         "--innodb-log-file-size=64M",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        user=account.user_id,
-        group=account.group_id,
-        extra_groups=None if account.group_id is None else [],
+        preexec_fn=make_before_exec(account),
         cwd=data,
     )
     output, _ = await process.communicate()

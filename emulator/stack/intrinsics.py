@@ -120,7 +120,14 @@ class Resolver:
         if isinstance(value, list):
             items = [self.resolve(item, resources, f"{where}[{index}]") for index, item in enumerate(value)]
             return [item for item in items if item is not NOTHING]
+        if isinstance(value, str):
+            _refuse_dynamic_reference(value, where)
         return value
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """Names of the intrinsic functions that are carried out."""
+        return frozenset(self._functions)
 
     def is_true(self, condition: str, where: str) -> bool:
         """Whether the named condition holds; conditions that need each other in a circle are refused."""
@@ -159,6 +166,7 @@ class Resolver:
 
     def _ref(self, name: Any, resources: ResourceLookup, where: str) -> Any:
         if name in self._parameters:
+            _refuse_dynamic_reference(self._parameters[name], where)
             return self._parameters[name]
         if name in self._pseudo:
             return self._pseudo[name]
@@ -178,6 +186,7 @@ class Resolver:
 
     def _sub(self, argument: Any, resources: ResourceLookup, where: str) -> Any:
         text, variables = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+        _refuse_dynamic_reference(text, where)
         given = {name: self.resolve(value, resources, where) for name, value in variables.items()}
         deferred = False
 
@@ -300,6 +309,11 @@ class Resolver:
                 f"{where}: Fn::ImportValue needs the export {name}; pass it as imports={{{name!r}: ...}}"
             )
         return self._imports[name]
+
+
+def _refuse_dynamic_reference(value: str | list[str], where: str) -> None:
+    if any("{{resolve:" in text for text in ([value] if isinstance(value, str) else value)):
+        raise TemplateError(f"{where}: dynamic references such as {{{{resolve:...}}}} are not emulated: give the value")
 
 
 def _has_deferred(value: Any) -> bool:

@@ -37,11 +37,16 @@ def read_layer(artifact: Artifact, cache_dir: Path, environment: Mapping[str, st
     if not artifact.needs_build:
         return zip_folder(artifact.path)
     variables = dict(environment if environment is not None else build_environment())
-    key = "-".join([artifact.logical_id, hash_files(artifact.path)[:20], *sorted(variables.values())])
-    cached = cache_dir / f"{key}.zip"
+    cached = layer_cache_path(artifact, cache_dir, variables)
     if not cached.is_file():
         _build(artifact, cached, variables)
     return cached.read_bytes()
+
+
+def layer_cache_path(artifact: Artifact, cache_dir: Path, environment: Mapping[str, str]) -> Path:
+    """Where the layer's zip is kept, built from these sources for such a machine."""
+    key = "-".join([artifact.logical_id, hash_files(artifact.path)[:20], *sorted(environment.values())])
+    return cache_dir / f"{key}.zip"
 
 
 def _build(artifact: Artifact, target: Path, variables: Mapping[str, str]) -> None:

@@ -8,6 +8,13 @@ MAX_BYTES: Final = 262_144
 
 JsonValue = Any
 
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)
+
+
+# Python's own decoder takes NaN and Infinity, which are no JSON.
+parse_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 encode_json = _ENCODER.encode
 
@@ -24,7 +31,7 @@ class Document:
     @classmethod
     def parse(cls, text: str) -> "Document":
         """The document that `text` holds; raises ValueError (json.JSONDecodeError) if it is no JSON."""
-        return cls(json.loads(text), text)
+        return cls(parse_json(text), text)
 
     @property
     def text(self) -> str:

@@ -179,9 +179,7 @@ class ExecutionApi:
 
     async def list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListExecutions, of STANDARD state machines only; the latest first."""
-        arn = request.get("stateMachineArn")
-        if arn is None:
-            raise AwsError("ValidationException", "not implemented by this emulator: ListExecutions of a Map Run")
+        arn = request["stateMachineArn"]
         machine = self._registry.find(arn)
         if machine.latest.type == "EXPRESS":
             raise AwsError("StateMachineTypeNotSupported", _TYPE_NOT_SUPPORTED)

@@ -121,7 +121,7 @@ class Interpreter:
             output = catcher.output.evaluate(scope) if catcher.output else error_output
             assigned = catcher.assign.evaluate(scope) if catcher.assign else None
         else:
-            output = catcher.result_path.write(data.value, error_output) if catcher.result_path else data.value
+            output = self._run.place(catcher.result_path, data.value, error_output)
             assigned = catcher.assign.evaluate(scope.with_input(error_output)) if catcher.assign else None
         return self._run.exit_state(state, data, lane, output, assigned)
 

@@ -3,6 +3,7 @@
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
+import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -124,7 +125,9 @@ def parse_program(source: str) -> Any:
 def _to_json(value: Any) -> Any:
     """`value` with the library's own lists and null replaced by plain ones."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or kind is float or value is None:
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is float and math.isfinite(value):
         return value
     if isinstance(value, dict):
         return {key: _to_json(member) for key, member in value.items()}

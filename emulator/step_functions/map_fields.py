@@ -18,7 +18,7 @@ ReadInner = Callable[[Any, str, FieldReader, frozenset[str]], Branch]
 _PROCESSOR_CONFIG_FIELDS = frozenset({"Mode", "ExecutionType"})
 
 
-def read_map(name: str, reader: FieldReader, read_inner: ReadInner) -> MapState:
+def read_map(name: str, reader: FieldReader, machine_type: str, read_inner: ReadInner) -> MapState:
     """The Map state; raises DefinitionError, for a distributed one in words that name it.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
@@ -29,7 +29,7 @@ def read_map(name: str, reader: FieldReader, read_inner: ReadInner) -> MapState:
     processor_field = given[0]
     processor = reader.source[processor_field]
     if isinstance(processor, dict):
-        _refuse_distributed(processor, reader, processor_field)
+        _refuse_distributed(processor, reader, processor_field, machine_type)
     selector_field = "ItemSelector"
     if "Parameters" in reader.source:  # the deprecated name of ItemSelector
         if "ItemSelector" in reader.source:
@@ -50,13 +50,17 @@ def read_map(name: str, reader: FieldReader, read_inner: ReadInner) -> MapState:
     )
 
 
-def _refuse_distributed(processor: dict[str, Any], reader: FieldReader, field: str) -> None:
+def _refuse_distributed(processor: dict[str, Any], reader: FieldReader, field: str, machine_type: str) -> None:
     config = processor.get("ProcessorConfig", {})
     inner = FieldReader(config if isinstance(config, dict) else {}, f"{reader.at(field)}/ProcessorConfig", "JSONPath")
     if not isinstance(config, dict):
         raise inner.problem("The field 'ProcessorConfig' must be an object")
     inner.refuse_unknown(_PROCESSOR_CONFIG_FIELDS, {})
     mode = config.get("Mode", "INLINE")
+    if mode == "DISTRIBUTED" and machine_type == "EXPRESS":
+        # "Distributed mode is supported in Standard workflows but not supported in Express workflows."
+        # Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+        raise inner.problem("Express state machine does not support Map state in Distributed mode", "Mode")
     if mode == "DISTRIBUTED":
         raise inner.problem("not implemented by this emulator: the Distributed Map (Mode DISTRIBUTED)", "Mode")
     if mode != "INLINE":

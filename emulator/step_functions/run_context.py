@@ -9,7 +9,7 @@ from emulator.step_functions.document import MAX_BYTES, Document
 from emulator.step_functions.failures import EvaluationError, StateFailedError, data_limit_exceeded
 from emulator.step_functions.field_reader import invalid_path
 from emulator.step_functions.history import History
-from emulator.step_functions.jsonpath import JsonPath, PathNotFoundError
+from emulator.step_functions.jsonpath import JsonPath, PathNotFoundError, ReferencePath
 from emulator.step_functions.lane import Lane
 from emulator.step_functions.model import State
 from emulator.step_functions.scope import Scope
@@ -51,6 +51,16 @@ class RunContext:
         except PathNotFoundError as error:
             raise invalid_path(path) from error
 
+    @staticmethod
+    def place(path: ReferencePath | None, root: Any, value: Any) -> Any:
+        """`root` with `value` where the path says, `root` itself for no path; raises EvaluationError."""
+        if path is None:
+            return root
+        try:
+            return path.write(root, value)
+        except PathNotFoundError as error:
+            raise invalid_path(path) from error
+
     def close_state(self, state: State, data: Document, lane: Lane, scope: Scope, result: Any) -> Document:
         """The state's output, after the result was reshaped and variables were set.
 
@@ -71,12 +81,7 @@ class RunContext:
     def _place_result(self, state: State, data: Document, scope: Scope, result: Any) -> Any:
         # ResultPath combines the result with the raw input, whatever InputPath selected from it.
         # Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-example.html
-        output = data.value
-        if state.result_path is not None:
-            try:
-                output = state.result_path.write(data.value, result)
-            except PathNotFoundError as error:
-                raise invalid_path(state.result_path) from error
+        output = self.place(state.result_path, data.value, result)
         if state.output_path is None:
             return {}
         return self.read(state.output_path, scope.with_input(output))

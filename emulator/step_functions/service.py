@@ -85,6 +85,7 @@ class StepFunctionsService:
         """The answer of an API operation ("StartExecution") in botocore's shape; raises AwsError."""
         handler = self._operations.get(operation)
         if handler is not None:
+            _refuse_options(request)
             return await handler(request)
         if operation in _NOT_IMPLEMENTED:
             raise AwsError("NotImplemented", f"not implemented by this emulator: {operation}", 501)
@@ -122,6 +123,14 @@ class StepFunctionsService:
         """Stops all executions and cancels the calls that they left behind."""
         await asyncio.gather(*(execution.stop() for execution in self.executions()))
         await self._tasks.close()
+
+
+def _refuse_options(request: dict[str, Any]) -> None:
+    options = [name for name in ("redriveFilter", "mapRunArn") if name in request]
+    if request.get("includedData", "ALL_DATA") != "ALL_DATA":
+        options.append("includedData METADATA_ONLY")
+    if options:
+        raise AwsError("NotImplemented", f"not implemented by this emulator: {', '.join(options)}", 501)
 
 
 def _operations_of(part: object) -> dict[str, Operation]:

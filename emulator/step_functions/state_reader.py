@@ -79,6 +79,9 @@ class StateReader:
             resource = parse_resource(text, self._machine_type)
         except ResourceError as problem:
             raise reader.problem(str(problem), "Resource") from problem
+        timeout, heartbeat = reader.source.get("TimeoutSeconds"), reader.source.get("HeartbeatSeconds")
+        if isinstance(timeout, int) and isinstance(heartbeat, int) and heartbeat >= timeout:
+            raise reader.problem("'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'", "HeartbeatSeconds")
         payload = reader.source.get("Arguments" if reader.is_jsonata else "Parameters", {})
         if resource.kind == "lambda_invoke":
             _refuse_invocation_type(reader, payload)
@@ -152,7 +155,7 @@ class StateReader:
         )
 
     def _read_map(self, name: str, reader: FieldReader) -> State:
-        return read_map(name, reader, self._inner_branch)
+        return read_map(name, reader, self._machine_type, self._inner_branch)
 
     def _inner_branch(
         self, source: Any, location: str, reader: FieldReader, fields: frozenset[str] = NOTHING

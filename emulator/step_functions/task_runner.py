@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from emulator.errors import AwsError
-from emulator.step_functions.document import MAX_BYTES, Document, JsonValue, count_bytes, encode_json
+from emulator.step_functions.document import MAX_BYTES, Document, JsonValue, count_bytes, encode_json, parse_json
 from emulator.step_functions.failures import RUNTIME, EvaluationError, StateFailedError, data_limit_exceeded
 from emulator.step_functions.ports import InvokeResult, LambdaInvoker, SdkCaller
 from emulator.step_functions.resources import Resource
@@ -52,7 +52,9 @@ class TaskRunner:
         if not task.cancelled():
             task.exception()  # marks it as seen: the state that asked may be gone
 
-    async def _request(self, function: str, payload: JsonValue, trace_header: str | None) -> tuple[InvokeResult, str]:
+    async def _request(
+        self, function: str, payload: JsonValue, trace_header: str | None
+    ) -> tuple[InvokeResult, Document]:
         text = encode_json(payload)
         if count_bytes(text) > MAX_BYTES:
             raise data_limit_exceeded("lambda")
@@ -65,13 +67,14 @@ class TaskRunner:
         answer_text = answer.payload.decode() if answer.payload else "null"
         if answer.function_error is not None:
             raise _function_failure(answer_text)
-        return answer, answer_text
+        # Whatever white space the function's runtime wrote does not count: the service keeps compact JSON.
+        return answer, Document(parse_json(answer_text))
 
     async def _invoke(self, function: str, payload: JsonValue, trace_header: str | None) -> Document:
-        _answer, text = await self._request(function, payload, trace_header)
-        if count_bytes(text) > MAX_BYTES:
+        _answer, result = await self._request(function, payload, trace_header)
+        if result.exceeds():
             raise data_limit_exceeded(function)
-        return Document.parse(text)
+        return result
 
     async def _invoke_with_metadata(self, parameters: JsonValue, trace_header: str | None) -> Document:
         if not isinstance(parameters, dict) or not isinstance(parameters.get("FunctionName"), str):
@@ -84,19 +87,19 @@ class TaskRunner:
         function = parameters["FunctionName"]
         if "Qualifier" in parameters:
             function = f"{function}:{parameters['Qualifier']}"
-        answer, text = await self._request(function, parameters.get("Payload", {}), trace_header)
-        # The text is put together from the answer's own, so that a payload is not written a second time.
+        answer, payload = await self._request(function, parameters.get("Payload", {}), trace_header)
+        # The text is put together from the payload's own, so that a large one is not written twice.
         version, request_id = encode_json(answer.executed_version), encode_json(answer.request_id)
         metadata = _http_metadata(answer, trace_header)
         whole = (
-            f'{{"ExecutedVersion":{version},"Payload":{text},"SdkHttpMetadata":{encode_json(metadata)},'
+            f'{{"ExecutedVersion":{version},"Payload":{payload.text},"SdkHttpMetadata":{encode_json(metadata)},'
             f'"SdkResponseMetadata":{{"RequestId":{request_id}}},"StatusCode":{answer.status_code}}}'
         )
         if count_bytes(whole) > MAX_BYTES:
             raise data_limit_exceeded("lambda")
         value = {
             "ExecutedVersion": answer.executed_version,
-            "Payload": json.loads(text),
+            "Payload": payload.value,
             "SdkHttpMetadata": metadata,
             "SdkResponseMetadata": {"RequestId": answer.request_id},
             "StatusCode": answer.status_code,

@@ -38,10 +38,13 @@ def test_transaction_keeps_nothing_when_its_work_raises(database: MysqlDatabase,
 
 
 def test_attempt_takes_back_just_its_own_changes_when_a_row_is_refused(database: MysqlDatabase, probe: Probe) -> None:
+    # GIVEN so many rows that the bad one travels in a later statement
+    inside = [(f"inside-{number:050d}", "acme") for number in range(500)]
+
     def work(tx: Transaction) -> None:
         add_user(tx, "before")
         with pytest.raises(RowRefusedError):
-            tx.attempt(lambda: tx.execute_many(INSERT, [("inside", "acme"), ("x" * 65, "acme")]))
+            tx.attempt(lambda: tx.execute_many(INSERT, [*inside, ("x" * 65, "acme")]))
         add_user(tx, "after")
 
     database.run_transaction(work)

@@ -1,7 +1,9 @@
 """WriteRows into a real database: every row, once, whatever is delivered however often."""
 
+import itertools
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -365,3 +367,93 @@ def test_accounts_are_kept_apart_when_tenant_groups_share_a_database(database: M
     assert database.run_transaction(lambda tx: ledger.read_written(tx, "green", RUN)) == {}
     assert read_written(database, "20261122T084000Z") == {}
     assert read_written(database) == {0: [0]}
+
+
+@given(bad=st.sets(st.integers(0, 29)), cuts=st.sets(st.integers(1, 29), max_size=4), again=st.booleans())
+def test_every_row_is_either_written_or_failed_whatever_is_poisonous(
+    database: MysqlDatabase, probe: Probe, bad: set[int], cuts: set[int], again: bool
+) -> None:
+    probe.query("DELETE FROM loyalty_points")
+    probe.query("DELETE FROM batch_write")
+    store = MemoryStore()
+    bounds = [0, *sorted(cuts), 30]
+    records = [
+        make_record(
+            [points_row(position, points=2**40 if position in bad else position) for position in range(start, end)],
+            start=start,
+        )
+        for start, end in itertools.pairwise(bounds)
+    ]
+
+    deliver(database, records, store)
+    if again:
+        deliver(database, list(reversed(records)), store)
+
+    good = [position for position in range(30) if position not in bad]
+    assert [points for (points,) in probe.query("SELECT points FROM loyalty_points ORDER BY points")] == good
+    assert read_written(database) == {0: good}
+    assert {position for _, position in read_reasons(store)} == bad
+
+
+def test_every_row_is_written_once_when_four_writers_have_the_same_users_at_once(
+    make_database: Callable[[], MysqlDatabase], probe: Probe
+) -> None:
+    # GIVEN four versions of the same sixty users, each version's records in an order of its own
+    together = threading.Barrier(4, timeout=30)
+    errors: list[BaseException] = []
+
+    def write(version: int) -> None:
+        records = [
+            make_record(
+                [points_row(position, version) for position in range(start, start + 10)],
+                start=start,
+                attempt_id=f"attempt{version}",
+            )
+            for start in range(0, 60, 10)
+        ]
+        database = make_database()
+        try:
+            together.wait()
+            for batch in (records[version:], records[:version]):
+                deliver(database, batch)
+        except BaseException as error:  # noqa: BLE001  # shown by the assertion below
+            errors.append(error)
+
+    # WHEN
+    writers = [threading.Thread(target=write, args=(version,)) for version in range(1, 5)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    # THEN
+    assert errors == []
+    assert probe.query(ALL_ROWS) == [(f"user-{position:05d}", position * 1000 + 4, "gold", 4) for position in range(60)]
+    assert probe.query("SELECT COUNT(*) FROM batch_write") == [(24,)]
+    assert read_written(make_database()) == {0: list(range(60))}
+
+
+def test_refused_row_is_recorded_by_its_position_when_its_chunk_has_expired(
+    database: MysqlDatabase, probe: Probe
+) -> None:
+    store = MemoryStore()
+
+    deliver(database, [make_record([points_row(0), points_row(1, tier=None)])], store)
+
+    assert read_reasons(store) == {(0, 1): "RowRefusedError"}
+
+
+def test_records_of_two_runs_are_accounted_for_apart_when_they_share_a_batch(
+    database: MysqlDatabase, probe: Probe
+) -> None:
+    later = "20261122T084000Z"
+    store = MemoryStore()
+    records = [
+        make_record([points_row(0, 1), points_row(1, 1, tier=None)]),
+        make_record([points_row(0, 2), points_row(1, 2)], run_id=later),
+    ]
+
+    deliver(database, [records[0]], store)
+    deliver(database, [records[1]], store)
+
+    assert (read_written(database), read_written(database, later)) == ({0: [0]}, {0: [0, 1]})
+    assert (read_reasons(store), read_reasons(store, later)) == ({(0, 1): "RowRefusedError"}, {})

@@ -1,7 +1,11 @@
 """Every role of the template is held to what it needs."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
+
+import pytest
+from express_batch.run_layout import chunk_key, failures_prefix, rejected_key, started_key
 
 from emulator.stack.template_file import read_template
 from tests.template.project_template import TEMPLATE
@@ -112,3 +116,39 @@ def test_trust_policies_name_the_account_when_a_service_could_be_asked_by_anothe
         statement = role["AssumeRolePolicyDocument"]["Statement"][0]
         if statement["Principal"]["Service"] != "lambda.amazonaws.com":
             assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
+
+
+_RUN = "20261122T083000Z"
+_FAILURE = f"{failures_prefix(_RUN)}sync_users-00001-00100.json"
+_REJECTED = rejected_key("shardId-000000000000", "495")
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "allowed"),
+    [
+        ("ListUsersRole", "s3:PutObject", {started_key(_RUN), chunk_key(_RUN, 1)}),
+        ("ListUsersRole", "s3:GetObject", {started_key(_RUN)}),
+        ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1)}),
+        ("SyncUsersRole", "s3:PutObject", {_FAILURE}),
+        ("WriteRowsRole", "s3:PutObject", {_FAILURE, _REJECTED}),
+        ("CloseRunRole", "s3:GetObject", {_FAILURE}),
+        ("UserBatchRole", "s3:PutObject", {_FAILURE}),
+    ],
+)
+def test_role_reaches_just_the_objects_that_its_step_uses(role: str, action: str, allowed: set[str]) -> None:
+    patterns = [
+        resource["Fn::Sub"].removeprefix("${RunBucket.Arn}/")
+        for name, statement in _statements()
+        if name == role and action in _actions(statement)
+        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
+    ]
+    objects = {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED}
+
+    assert {key for key in objects if any(fnmatchcase(key, pattern) for pattern in patterns)} == allowed
+
+
+def test_every_object_expires_when_its_run_is_old() -> None:
+    rules = _resources("AWS::S3::Bucket")["RunBucket"]["LifecycleConfiguration"]["Rules"]
+    prefixes = tuple(rule["Prefix"] for rule in rules if "ExpirationInDays" in rule)
+
+    assert all(key.startswith(prefixes) for key in (started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED))

@@ -56,7 +56,7 @@ class FakeKinesis:
         self._replies = replies or (take_all,)
         self.calls: list[list[bytes]] = []
 
-    def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:
+    def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         reply = self._replies[min(len(self.calls), len(self._replies) - 1)]
         self.calls.append([record["Data"] for record in Records])
         assert StreamName == "rows"
@@ -155,7 +155,9 @@ def test_put_raises_at_once_when_repeating_would_change_nothing(clock: FakeTime,
 def test_put_gives_up_by_name_when_the_deadline_comes(clock: FakeTime) -> None:
     kinesis = FakeKinesis(refuse(b"0", b"1"))
 
-    with pytest.raises(StreamUnavailableError, match=r"rows refused 2 of 3 .*ProvisionedThroughputExceeded.*add shards"):
+    with pytest.raises(
+        StreamUnavailableError, match=r"rows refused 2 of 3 .*ProvisionedThroughputExceeded.*add shards"
+    ):
         StreamOver(kinesis).put_records(make_entries(3), deadline=120.0)
     assert clock.now < 120.0
     assert len(kinesis.calls) > 5

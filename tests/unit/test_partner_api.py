@@ -34,7 +34,7 @@ from job import loyalty_points
 
 from tests.fakes.json_values import nested_json
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Partner:
@@ -50,7 +50,7 @@ class Partner:
         self.port: int = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"
 
-    async def give_json(self, request: web.Request) -> web.StreamResponse:
+    async def give_json(self, request: web.BaseRequest) -> web.StreamResponse:
         return web.json_response({"path": request.raw_path})
 
     def stop(self) -> None:
@@ -62,14 +62,13 @@ class Partner:
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
-    async def _start(self) -> web.AppRunner:
-        async def handle(request: web.Request) -> web.StreamResponse:
+    async def _start(self) -> web.ServerRunner:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
             self.requests.append((request.raw_path, dict(request.headers)))
             return await self.answer(request)
 
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", handle)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        # handler_cancellation: a handler that waits for ever ends with its client.
+        runner = web.ServerRunner(web.Server(handle, access_log=None, handler_cancellation=True), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return runner
@@ -107,7 +106,7 @@ def get(url: str, path: str, *, timeout_seconds: float = 20.0) -> Any:
 
 
 def answering(status: int, body: bytes = b"secret", headers: dict[str, str] | None = None) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=status, body=body, headers=headers)
 
     return answer
@@ -176,7 +175,7 @@ def test_answer_is_refused_when_it_announces_too_many_bytes(partner: Partner) ->
 
 
 def test_answer_is_refused_when_it_never_ends(partner: Partner) -> None:
-    async def stream(request: web.Request) -> web.StreamResponse:
+    async def stream(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
@@ -194,7 +193,7 @@ def test_answer_is_malformed_when_it_is_not_json(partner: Partner, body: bytes) 
     assert type(get_refused(partner, answering(200, body))) is MalformedAnswerError
 
 
-def drop(request: web.Request) -> None:
+def drop(request: web.BaseRequest) -> None:
     assert request.transport is not None
     request.transport.abort()
 
@@ -202,7 +201,7 @@ def drop(request: web.Request) -> None:
 def test_partner_is_unreachable_when_it_drops_the_connection(partner: Partner) -> None:
     """In mid-answer, since a drop before it is repeated by aiohttp itself."""
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "100"})
         await response.prepare(request)
         await response.write(b"secret")
@@ -227,7 +226,7 @@ def test_partner_is_unreachable_when_nobody_listens(unused_tcp_port: int) -> Non
 
 
 def test_call_times_out_when_the_answer_does_not_come(partner: Partner) -> None:
-    async def wait(request: web.Request) -> web.StreamResponse:
+    async def wait(request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError("never")
 
@@ -238,7 +237,7 @@ def test_call_times_out_when_the_answer_does_not_come(partner: Partner) -> None:
 
 
 def test_call_times_out_when_the_answer_does_not_end(partner: Partner) -> None:
-    async def begin(request: web.Request) -> web.StreamResponse:
+    async def begin(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b'{"secret"')
@@ -258,6 +257,7 @@ ODD_USERS = [
     ("a&b;c", "a%26b%3Bc"),
     ("a\r\nX-Evil: 1", "a%0D%0AX-Evil%3A%201"),
     ("../../admin", "..%2F..%2Fadmin"),
+    ("..", ".."),
     ("\\'\"`", "%5C%27%22%60"),
 ]
 
@@ -278,7 +278,7 @@ def test_user_id_arrives_quoted_and_whole(partner: Partner, user_id: str, quoted
 def test_connection_is_kept_from_invocation_to_invocation(partner: Partner) -> None:
     ports: set[Any] = set()
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         ports.add(request.transport.get_extra_info("peername"))
         # A cookie of one user must not travel with another user's call.

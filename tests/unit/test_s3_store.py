@@ -1,5 +1,6 @@
 """The S3 adapter: what S3 answers, in the batch's words."""
 
+import functools
 import socket
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ class StoreOver(S3Store):
         self.__dict__["_client"] = client
 
 
+@functools.cache
 def make_client(endpoint_url: str | None = None) -> Any:
     return botocore.session.get_session().create_client(
         "s3",

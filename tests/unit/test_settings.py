@@ -64,6 +64,21 @@ def test_settings_are_refused_when_a_choice_is_none_of_those() -> None:
     assert "DATABASE_TLS is 'maybe', expected one of verify, off" in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CALLS_IN_FLIGHT", "0"), ("CALLS_IN_FLIGHT", "-1"), ("PARTNER_API_TIMEOUT_SECONDS", "0")],
+)
+def test_settings_are_refused_when_a_number_is_too_small_to_work_with(variable: str, value: str) -> None:
+    """With no call in flight every user would seem to have run out of time."""
+    with pytest.raises(SettingsError, match=f"{variable} is {value}, expected at least"):
+        SyncUsersSettings.from_environment({**SYNC, variable: value})
+
+
+def test_settings_are_refused_when_a_chunk_would_hold_nobody() -> None:
+    with pytest.raises(SettingsError, match="CHUNK_SIZE is 0, expected at least 1"):
+        ListUsersSettings.from_environment({**DATABASE, "CHUNK_SIZE": "0"})
+
+
 def test_settings_do_not_show_the_password_when_printed() -> None:
     settings = DatabaseSettings.from_environment({**DATABASE, "DATABASE_PASSWORD": "hush-hush"})
 

@@ -49,6 +49,19 @@ def test_records_hold_every_row_once_and_in_order_when_split(rows: list[SyncedRo
     assert {record.record_id for record in records} == {f"7-100-attempt-{part}" for part in range(len(records))}
 
 
+@pytest.mark.parametrize("limit_bytes", range(300, 420, 7))
+def test_records_are_as_full_as_they_may_be_and_never_fuller(limit_bytes: int) -> None:
+    rows = [SyncedRow(START + number, 5, (f"u{number}", "x" * (number % 30))) for number in range(200)]
+
+    pieces = encode(rows, limit_bytes)
+    records = [decode_record(piece) for piece in pieces]
+
+    assert max(len(piece) for piece in pieces) <= limit_bytes
+    assert all(len(piece) > limit_bytes - 80 for piece in pieces[:-1])
+    assert [row for record in records for row in record.rows] == rows
+    assert [record.record_id for record in records] == [f"7-100-attempt-{part}" for part in range(len(pieces))]
+
+
 def test_record_carries_where_it_comes_from() -> None:
     record = decode_record(encode([SyncedRow(101, 5, ("a", 1))])[0])
 

@@ -24,7 +24,9 @@ def test_upsert_guards_every_column_by_the_version_and_sets_the_version_last() -
 def test_upsert_follows_the_records_columns_when_they_are_fewer_or_in_another_order() -> None:
     statement = build_upsert(POINTS, ("tier", "user_id"))
 
-    assert statement.startswith("INSERT INTO `loyalty_points` (`tier`, `user_id`, `answer_version`) VALUES (%s, %s, %s)")
+    assert statement.startswith(
+        "INSERT INTO `loyalty_points` (`tier`, `user_id`, `answer_version`) VALUES (%s, %s, %s)"
+    )
     assert "points`," not in statement.partition("(")[2]
 
 
@@ -53,9 +55,7 @@ def test_name_is_refused_when_it_is_no_plain_identifier(name: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "columns"), [((), ("a",)), (("b",), ("a",)), (("a", "b"), ("a",))])
-def test_table_is_refused_when_its_key_is_not_among_its_columns(
-    key: tuple[str, ...], columns: tuple[str, ...]
-) -> None:
+def test_table_is_refused_when_its_key_is_not_among_its_columns(key: tuple[str, ...], columns: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="must name columns"):
         Table("t", key, columns)
 

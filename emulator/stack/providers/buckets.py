@@ -1,4 +1,4 @@
-"""S3 buckets and their policies."""
+"""S3 buckets."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from emulator.stack.aws_caller import AwsCaller
 from emulator.stack.errors import TemplateError
 from emulator.stack.providers.base import Made, Request
-from emulator.stack.shapes import shape_parameters, to_text
+from emulator.stack.shapes import shape_parameters
 
 # us-east-1 is S3's default, and the one region that CreateBucket does not take as a constraint.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html

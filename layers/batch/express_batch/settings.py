@@ -16,6 +16,7 @@ class Settings:
     """
 
     CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    LEAST: ClassVar[Mapping[str, float]] = {}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -30,13 +31,16 @@ class Settings:
                     problems.append(f"{variable} is missing")
                 continue
             try:
-                values[setting.name] = _parse_value(text, setting.type)
+                value = values[setting.name] = _parse_value(text, setting.type)
             except ValueError:
                 problems.append(f"{variable} is {text!r}, expected a number")
                 continue
             allowed = cls.CHOICES.get(setting.name)
             if allowed and text not in allowed:
                 problems.append(f"{variable} is {text!r}, expected one of {', '.join(allowed)}")
+            least = cls.LEAST.get(setting.name)
+            if least is not None and isinstance(value, (int, float)) and value < least:
+                problems.append(f"{variable} is {text}, expected at least {least}")
         if problems:
             raise SettingsError(f"{'; '.join(problems)}: set them in template.yaml, under this function's Environment")
         return cls(**values)
@@ -77,6 +81,8 @@ class DatabaseSettings(Settings):
 class ListUsersSettings(DatabaseSettings):
     """Settings of list_users."""
 
+    LEAST: ClassVar[Mapping[str, float]] = {"chunk_size": 1}
+
     chunk_size: int = 1000
 
 
@@ -95,6 +101,8 @@ class CloseRunSettings(DatabaseSettings):
 @dataclass(frozen=True)
 class SyncUsersSettings(Settings):
     """Settings of sync_users. It never touches the database, so it needs no VPC and no NAT."""
+
+    LEAST: ClassVar[Mapping[str, float]] = {"calls_in_flight": 1, "partner_api_timeout_seconds": 0.1}
 
     tenant_group: str
     run_bucket: str

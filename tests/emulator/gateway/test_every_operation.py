@@ -99,13 +99,13 @@ def test_request_arrives_as_it_was_given_when_botocore_writes_it(service: str, n
     assert found.read_request(request) == values
 
 
-@pytest.mark.parametrize(("service", "name"), CASES)
+@pytest.mark.parametrize(
+    ("service", "name"), [each for each in CASES if not has_event_stream(MODELS[each[0]].operation_model(each[1]))]
+)
 def test_answer_arrives_as_it_was_given_when_botocore_reads_it(service: str, name: str) -> None:
     # GIVEN an answer with every member
     model = MODELS[service]
     operation = model.operation_model(name)
-    if has_event_stream(operation):
-        pytest.skip("refused by name: see the request's test")
     values = {} if operation.output_shape is None else make_value(operation.output_shape)
     request_values = {} if operation.input_shape is None else make_value(operation.input_shape)
     found = open_service(service).find_operation(serialise(model, operation, request_values))

@@ -94,3 +94,31 @@ def test_error_of_the_fallback_is_its_own_when_a_bucket_is_missing(client: MakeC
     s3 = client("s3")
     with pytest.raises(s3.exceptions.NoSuchBucket):
         s3.list_objects_v2(Bucket="no-such-bucket")
+
+
+def test_answers_without_a_body_pass_when_s3_gives_them(client: MakeClient, bucket: str) -> None:
+    s3 = client("s3")
+    tag = s3.put_object(Bucket=bucket, Key="empty", Body=b"")["ETag"]
+    # 200 with nothing, 304, 404 to HEAD, 204
+    assert s3.get_object(Bucket=bucket, Key="empty")["Body"].read() == b""
+    with pytest.raises(ClientError, match="304"):
+        s3.get_object(Bucket=bucket, Key="empty", IfNoneMatch=tag)
+    with pytest.raises(ClientError, match="404"):
+        s3.head_object(Bucket=bucket, Key="missing")
+    assert s3.delete_object(Bucket=bucket, Key="empty")["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_parts_become_one_object_when_uploaded_apart(client: MakeClient, bucket: str) -> None:
+    s3 = client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    where = {"Bucket": bucket, "Key": "parts", "UploadId": upload}
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(**where, PartNumber=number, Body=body)["ETag"]}
+        for number, body in ((1, b"a" * 5 * 1024 * 1024), (2, b"b"))
+    ]
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket=bucket, Key="parts", Range="bytes=-2")["Body"].read() == b"ab"
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "parts"})
+    deleted = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "parts"}, {"Key": "copy"}]})["Deleted"]
+    assert len(deleted) == 2

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import AwsError
@@ -16,6 +16,7 @@ from tests.emulator.services.manual_clock import ManualClock
 MIB = 1024 * 1024
 
 
+@settings(deadline=None)
 @given(key=st.text(min_size=1, max_size=256), shards=st.integers(1, 9))
 def test_put_goes_to_the_shard_whose_range_holds_the_keys_md5_when_any_key_is_given(key: str, shards: int) -> None:
     """Source: https://docs.aws.amazon.com/streams/latest/dev/key-concepts.html#partition-key"""

@@ -33,7 +33,7 @@ def test_directory_of_a_dead_process_is_removed_when_the_next_one_starts() -> No
     alive = RunDirectory(prefix)
     long_ago = time.time() - 3600
     os.utime(alive.path / "run.lock", (long_ago, long_ago))
-    old, young = leave_directory(prefix, 3600), leave_directory(prefix, 0)
+    young, old = leave_directory(prefix, 0), leave_directory(prefix, 3600)
     assert old.is_dir()
     # WHEN another starts
     other = RunDirectory(prefix)
@@ -42,5 +42,5 @@ def test_directory_of_a_dead_process_is_removed_when_the_next_one_starts() -> No
     alive.remove()
     other.remove()
     assert not other.path.exists()
-    os.remove(young / "run.lock")
+    (young / "run.lock").unlink()
     young.rmdir()

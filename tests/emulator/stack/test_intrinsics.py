@@ -143,6 +143,8 @@ def test_resolve_defers_the_value_when_the_resource_is_not_there_yet(value: Any)
         ({"Fn::Sub": "${Nowhere}"}, "Ref names Nowhere"),
         ({"Fn::Transform": {"Name": "AWS::Include"}}, "Fn::Transform is not emulated"),
         ({"Fn::ToJsonString": {}}, "Fn::ToJsonString is not emulated"),
+        ("{{resolve:ssm:name}}", "dynamic references .* are not emulated"),
+        ({"Fn::Sub": "{{resolve:secretsmanager:${Size}}}"}, "dynamic references .* are not emulated"),
         ({"Fn::ForEach::Names": []}, "Fn::ForEach is not emulated"),
         ({"Fn::ImportValue": "database"}, "Fn::ImportValue needs the export database"),
         ({"Fn::FindInMap": ["Sizes", "eu-west-1", "Small"]}, r"Mappings\.Sizes has no eu-west-1, only us-east-1"),

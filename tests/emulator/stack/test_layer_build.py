@@ -100,11 +100,9 @@ def test_read_layer_takes_the_folder_when_sam_build_made_it(tmp_path: Path) -> N
     (tmp_path / "Shared/python").mkdir(parents=True)
     (tmp_path / "Shared/python/shared.py").write_text("built")
 
-    files = _files(
-        read_layer(Artifact("Shared", "layer", tmp_path / "Shared", "makefile"), tmp_path / "cache", _MACHINE)
-    )
+    layer = Artifact("Shared", "layer", tmp_path / "Shared", "makefile")
 
-    assert files == {"python/shared.py": "built"}
+    assert _files(read_layer(layer, tmp_path / "cache", _MACHINE)) == {"python/shared.py": "built"}
 
 
 def test_read_layer_puts_the_package_under_python_when_the_build_method_is_a_runtime(tmp_path: Path) -> None:
@@ -119,7 +117,7 @@ def test_read_layer_puts_the_package_under_python_when_the_build_method_is_a_run
 @pytest.mark.parametrize(
     ("method", "file", "message"),
     [
-        ("nodejs22.x", "index.js", "BuildMethod nodejs22.x is not emulated"),
+        ("nodejs22.x", "index.js", "nodejs22.x is not emulated"),
         ("python3.11", "requirements.txt", "with a req"),
     ],
 )

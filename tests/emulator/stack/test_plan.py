@@ -159,6 +159,17 @@ def test_load_stack_says_every_assertion_that_fails_when_rules_refuse_the_parame
     assert list(load(template, Mode="proxy").resources) == ["Bucket"]
 
 
+def test_load_stack_names_the_function_when_a_rule_cannot_use_it(load: Loader) -> None:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
+    template = """
+        Rules: { Joined: { Assertions: [{ Assert: !Equals [!Join ["", [a]], a] }] } }
+        Resources: { Bucket: { Type: AWS::S3::Bucket } }
+        """
+
+    with pytest.raises(TemplateError, match=r"Rules\.Joined\.Assertions\[0\]: a rule cannot use Fn::Join"):
+        load(template)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

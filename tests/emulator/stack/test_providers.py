@@ -35,7 +35,7 @@ _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         {
             "ShardCount": "2",
             "RetentionPeriodHours": 48,
-            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "alias/a"},
+            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "a"},
         },
         ["CreateStream", "IncreaseStreamRetentionPeriod", "StartStreamEncryption"],
         ["DeleteStream"],
@@ -52,7 +52,7 @@ _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     ),
     "AWS::Lambda::EventSourceMapping": (
         {
-            "EventSourceArn": "arn:stream",
+            "EventSourceArn": "arn:s",
             "FunctionName": "job",
             "BatchSize": "10",
             "BisectBatchOnFunctionError": "true",
@@ -69,11 +69,6 @@ _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "AWS::Lambda::Version": ({"FunctionName": "job"}, ["PublishVersion"], ["DeleteFunction"]),
     "AWS::Logs::LogGroup": ({"RetentionInDays": "7"}, ["CreateLogGroup", "PutRetentionPolicy"], ["DeleteLogGroup"]),
     "AWS::S3::Bucket": ({}, ["CreateBucket"], ["DeleteBucket"]),
-    "AWS::S3::BucketPolicy": (
-        {"Bucket": "b", "PolicyDocument": {"Version": "1"}},
-        ["PutBucketPolicy"],
-        ["DeleteBucketPolicy"],
-    ),
     "AWS::SNS::Topic": (
         {"TopicName": "alarms", "Subscription": [{"Protocol": "email", "Endpoint": "a@example.com"}]},
         ["CreateTopic", "Subscribe"],

@@ -3,6 +3,7 @@
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
 
+import itertools
 import random
 from typing import Any
 
@@ -38,7 +39,7 @@ def run_with_retry(retry: list[dict[str, Any]], times: int, error: str = "Busy")
     functions = FakeLambda({"f": failing(times, error)})
     execution = run_machine(jsonata("A", A=invoke("f", Retry=retry)), functions=functions)
     moments = [call.at for call in functions.calls]
-    return execution, [round(after - before, 6) for before, after in zip(moments, moments[1:], strict=False)]
+    return execution, [round(after - before, 6) for before, after in itertools.pairwise(moments)]
 
 
 def test_retry_doubles_the_delay_three_times_when_nothing_but_the_error_is_given() -> None:
@@ -60,7 +61,7 @@ def test_retry_gives_up_when_the_attempts_are_used() -> None:
 
 def test_retry_never_retries_when_max_attempts_is_zero() -> None:
     # "A value of 0 specifies that the error is never retried."
-    retry = [{"ErrorEquals": ["Busy"], "MaxAttempts": 0}, {"ErrorEquals": ["States.ALL"]}]
+    retry: list[dict[str, Any]] = [{"ErrorEquals": ["Busy"], "MaxAttempts": 0}, {"ErrorEquals": ["States.ALL"]}]
 
     execution, delays = run_with_retry(retry, times=1)
 

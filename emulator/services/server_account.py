@@ -1,4 +1,4 @@
-"""Whose account the MariaDB server runs under: its own when we are root, ours otherwise."""
+"""Whose account a server runs under: its own when we are root, ours otherwise."""
 
 import os
 import pwd
@@ -19,13 +19,16 @@ class ServerAccount:
             os.chown(path, self.user_id, self.group_id)
 
 
+NO_OTHER_ACCOUNT = ServerAccount(None, None)
+
+
 def find_server_account() -> ServerAccount:
     """The account for the server; mariadbd refuses to run as root, so root gives way to `mysql`.
 
     Source: https://mariadb.com/docs/server/server-management/starting-and-stopping-mariadb/running-mariadbd-as-root
     """
     if os.geteuid() != 0:
-        return ServerAccount(None, None)
+        return NO_OTHER_ACCOUNT
     for name in ("mysql", "nobody"):
         try:
             entry = pwd.getpwnam(name)

@@ -1,0 +1,274 @@
+"""The named paths of UserBatch."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.errors import AwsError
+from tests.emulator.step_functions.doubles import FunctionError, sleeping
+from tests.statemachine.user_batch import RUN_ID, SCHEDULED, Batch, sync
+
+
+def test_happy_path_covers_every_user_once_and_returns_the_account() -> None:
+    batch = Batch()
+
+    execution = batch.run()
+
+    assert (execution.status, execution.output["status"]) == ("SUCCEEDED", "COMPLETE")
+    slices = [(event["chunk"], event["start"], event["end"]) for event in batch.events_of("SyncUsers")]
+    assert sorted(slices) == [(0, 0, 10), (0, 10, 20), (0, 20, 25), (1, 0, 10), (1, 10, 15)]
+    assert all(event["run_id"] == RUN_ID for event in batch.events_of("SyncUsers"))
+
+
+def test_happy_path_hands_the_listing_to_close_run_unchanged() -> None:
+    batch = Batch()
+
+    batch.run()
+
+    assert batch.events_of("CloseRun") == [batch.list_users(None)]
+
+
+def test_payloads_hold_no_users() -> None:
+    batch = Batch()
+
+    execution = batch.run()
+
+    for event in execution.history:
+        assert "user_id" not in json.dumps(event.to_api(), default=str)
+
+
+def test_scheduled_time_is_the_start_time_when_none_is_given() -> None:
+    batch = Batch()
+
+    execution = batch.run({})
+
+    (event,) = batch.events_of("ListUsers")
+    assert event["scheduled_time"] == "2027-01-15T08:00:00.000Z"  # the virtual clock's epoch
+    assert execution.arn in event["execution"]
+
+
+def test_no_users_closes_the_run_without_a_call() -> None:
+    batch = Batch(chunk_sizes=())
+
+    execution = batch.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert batch.events_of("SyncUsers") == []
+    assert len(batch.events_of("CloseRun")) == 1
+
+
+def test_one_user_a_chunk_makes_one_slice() -> None:
+    # JSONata turns a sequence of one into its member: Items must be a list all the same.
+    batch = Batch(chunk_sizes=(1,))
+
+    batch.run()
+
+    assert [(event["start"], event["end"]) for event in batch.events_of("SyncUsers")] == [(0, 1)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 60), max_size=5), st.integers(1, 70))
+def test_slices_partition_every_chunk(chunk_sizes: list[int], users_per_invocation: int) -> None:
+    batch = Batch(chunk_sizes=tuple(chunk_sizes))
+
+    batch.run(UsersPerInvocation=users_per_invocation)
+
+    positions = Counter(
+        (event["chunk"], position)
+        for event in batch.events_of("SyncUsers")
+        for position in range(event["start"], event["end"])
+    )
+    assert positions == Counter({(chunk, n): 1 for chunk, size in enumerate(chunk_sizes) for n in range(size)})
+    assert all(event["end"] - event["start"] <= users_per_invocation for event in batch.events_of("SyncUsers"))
+
+
+def test_concurrency_stays_within_chunks_times_slices() -> None:
+    batch = Batch(chunk_sizes=(100, 100, 100), functions={"SyncUsers": sleeping(1, {"synced": 10, "failed": 0})})
+
+    batch.run(ChunkConcurrency=2, SliceConcurrency=3)
+
+    assert batch.lambdas.most_in_flight == 6
+
+
+def test_slice_fails_others_go_on_and_the_failure_is_recorded() -> None:
+    def fail_one(event: dict[str, Any]) -> dict[str, int]:
+        if (event["chunk"], event["start"]) == (0, 10):
+            raise FunctionError("ChunkUnreadableError", "runs/x is no chunk")
+        return sync(event)
+
+    batch = Batch(functions={"SyncUsers": fail_one}, closing={"status": "PARTIAL", "users_missing": 0})
+
+    execution = batch.run()
+
+    assert (execution.status, execution.output["status"]) == ("SUCCEEDED", "PARTIAL")
+    assert len(batch.events_of("SyncUsers")) == 5  # a permanent error is not tried again
+    ((service, operation, parameters),) = batch.sdk.calls
+    assert (service, operation, parameters["Bucket"]) == ("s3", "PutObject", "bucket")
+    assert parameters["Key"] == f"runs/{RUN_ID}/failures/slice-00000-00010.json"
+    record = json.loads(parameters["Body"])
+    assert (record["chunk"], record["start"], record["end"]) == (0, 10, 20)
+    assert (record["version"], record["reason"], record["run_id"]) == (1, "ChunkUnreadableError", RUN_ID)
+    assert "runs/x is no chunk" in record["detail"]
+
+
+def test_retry_then_succeed_calls_the_slice_again() -> None:
+    attempts: Counter[int] = Counter()
+
+    def fail_twice(event: dict[str, Any]) -> dict[str, int]:
+        attempts[event["start"]] += 1
+        if event["start"] == 10 and attempts[10] <= 2:
+            raise FunctionError("StreamUnavailableError")
+        return sync(event)
+
+    batch = Batch(chunk_sizes=(25,), functions={"SyncUsers": fail_twice})
+
+    execution = batch.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert attempts == {0: 1, 10: 3, 20: 1}
+    assert batch.sdk.calls == []
+
+
+def test_throttled_lambda_is_waited_for_longer_than_other_errors() -> None:
+    refusals = 8
+
+    def throttle(event: dict[str, Any]) -> dict[str, int]:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
+        return sync(event)
+
+    batch = Batch(chunk_sizes=(5,), functions={"SyncUsers": throttle})
+
+    assert batch.run().status == "SUCCEEDED"
+    assert batch.sdk.calls == []
+
+
+def test_throttled_api_ends_partial_when_users_failed_inside_a_slice() -> None:
+    closing = {"status": "PARTIAL", "users_missing": 0, "failed_by_reason": {"ApiThrottledError": 3}}
+    batch = Batch(functions={"SyncUsers": lambda _: {"synced": 7, "failed": 3}}, closing=closing)
+
+    execution = batch.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["failed_by_reason"] == {"ApiThrottledError": 3}
+
+
+def test_slice_that_hangs_is_given_up_and_recorded() -> None:
+    async def hang(event: dict[str, Any]) -> dict[str, int]:
+        if event["start"] == 0:
+            await asyncio.sleep(10_000)
+        return sync(event)
+
+    batch = Batch(chunk_sizes=(20,), functions={"SyncUsers": hang})
+
+    execution = batch.run(SyncUsersTimeoutSeconds=10)
+
+    assert execution.status == "SUCCEEDED"
+    ((_, _, parameters),) = batch.sdk.calls
+    assert json.loads(parameters["Body"])["reason"] == "States.Timeout"
+
+
+def test_slice_failure_that_cannot_be_recorded_leaves_the_others_alone() -> None:
+    def refuse(_parameters: dict[str, Any]) -> dict[str, Any]:
+        raise AwsError("SlowDown", "Please reduce your request rate.", 503)
+
+    def fail_all(_event: Any) -> Any:
+        raise FunctionError("KeyError")
+
+    batch = Batch(
+        functions={"SyncUsers": fail_all},
+        put_object=refuse,
+        closing={"status": "INCOMPLETE", "users_missing": 40},
+    )
+
+    execution = batch.run()
+
+    assert len(batch.events_of("CloseRun")) == 1
+    assert (execution.status, execution.error) == ("FAILED", "RunIncomplete")
+
+
+def test_duplicate_start_does_nothing() -> None:
+    batch = Batch(
+        functions={"ListUsers": lambda _: {"run_id": RUN_ID, "started": False, "users_listed": 0, "chunks": []}}
+    )
+
+    execution = batch.run()
+
+    assert execution.status == "SUCCEEDED"
+    assert execution.output == {"run_id": RUN_ID, "status": "ALREADY_STARTED"}
+    assert batch.events_of("SyncUsers") == batch.events_of("CloseRun") == []
+
+
+def test_database_down_is_tried_again_and_then_named() -> None:
+    def refuse(_event: Any) -> Any:
+        raise FunctionError("DatabaseUnavailableError", "database db:3306 takes no connection")
+
+    batch = Batch(functions={"ListUsers": refuse})
+
+    execution = batch.run()
+
+    assert len(batch.events_of("ListUsers")) == 5
+    assert (execution.status, execution.error) == ("FAILED", "DatabaseUnavailableError")
+    assert "db:3306" in (execution.cause or "")
+
+
+def test_wrong_settings_fail_at_once() -> None:
+    def refuse(_event: Any) -> Any:
+        raise FunctionError("SettingsError", "RUN_BUCKET is missing")
+
+    batch = Batch(functions={"ListUsers": refuse})
+
+    execution = batch.run()
+
+    assert len(batch.events_of("ListUsers")) == 1
+    assert execution.error == "SettingsError"
+
+
+def test_payload_too_large_fails_and_is_caught_by_no_catch() -> None:
+    # ListUsers itself refuses a listing of this size before it gets here: ListingTooLargeError.
+    too_many = [{"chunk": number, "user_count": 1} for number in range(9_000)]
+    listing = {"run_id": RUN_ID, "started": True, "users_listed": 9_000, "chunks": too_many}
+    batch = Batch(functions={"ListUsers": lambda _: listing})
+
+    execution = batch.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_run_incomplete_names_the_run_and_the_count() -> None:
+    batch = Batch(closing={"status": "INCOMPLETE", "users_missing": 3})
+
+    execution = batch.run()
+
+    assert (execution.status, execution.error) == ("FAILED", "RunIncomplete")
+    assert execution.cause == f"run {RUN_ID}: 3 of 40 users are neither written nor failed"
+
+
+def test_close_run_is_tried_again_when_the_database_is_away() -> None:
+    attempts = 0
+
+    def refuse_once(event: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise FunctionError("DatabaseUnavailableError")
+        return {"run_id": event["run_id"], "status": "COMPLETE", "users_missing": 0}
+
+    assert Batch(functions={"CloseRun": refuse_once}).run().status == "SUCCEEDED"
+    assert attempts == 2
+
+
+def test_machine_ends_by_its_own_time_out_before_express_does() -> None:
+    batch = Batch(functions={"CloseRun": sleeping(10_000)})
+
+    execution = batch.run(SCHEDULED, CloseRunWaitSeconds=280)
+
+    assert execution.status == "TIMED_OUT"
+    assert execution.stop_date is not None
+    assert execution.stop_date - execution.start_date == 295
