@@ -7,6 +7,24 @@ from rich.console import Console
 
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local import commands as local_commands
+from emulator.errors import AwsError
+from emulator.lambda_runtime.runtime_files import RuntimeInstallError
+from emulator.partner_api import OptionError, PartnerApiError
+from emulator.services.child_process import ChildStartError
+from emulator.services.mariadb_template import MariaDbMissingError
+from emulator.stack import StackError
+
+# What the emulator's parts say for themselves: each message names the thing at fault and the remedy.
+KNOWN_ERRORS = (
+    BatchctlError,
+    StackError,
+    AwsError,
+    OptionError,
+    PartnerApiError,
+    MariaDbMissingError,
+    ChildStartError,
+    RuntimeInstallError,
+)
 
 app = typer.Typer(
     name="batchctl",
@@ -32,7 +50,7 @@ def main() -> None:
     except UsageError as error:
         _print_error(errors, error)
         sys.exit(2)
-    except BatchctlError as error:
+    except KNOWN_ERRORS as error:
         _print_error(errors, error)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ def draw_plot(folder: Path, turns: Sequence[Turn], machine: Mapping[str, str], l
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
     figure.suptitle(
-        f"{turns[0].users:,} users, {latency_ms:g} ms API latency, {machine['cores']} cores "
+        f"{max(turn.users for turn in turns):,} users, {latency_ms:g} ms API latency, {machine['cores']} cores "
         f"({machine['processor']}), {machine['date']}",
         fontsize=9,
         x=0.01,

@@ -71,7 +71,7 @@ class TreeSampler:
 
 
 def interpolate(times: list[float], totals: list[float], moment: float) -> float:
-    """The running total at a moment; before the first sample it grows from 0 at that sample's own value."""
+    """The running total at a moment; the first sample's before it, the last one's after it, 0 without any."""
     if not times:
         return 0.0
     index = bisect_left(times, moment)

@@ -12,6 +12,7 @@ from bench.contenders import CONTENDERS
 from bench.measure import Turn
 
 COLUMNS = (
+    ("users", "users", ",.0f"),
     ("seconds", "seconds", ".2f"),
     ("users/s", "users_per_second", ",.0f"),
     ("CPU ms/user", "cpu_ms_per_user", ".3f"),
@@ -49,12 +50,13 @@ def format_markdown(turns: Sequence[Turn], machine: Mapping[str, str], latency_m
     """The page of docs/reference: machine, table, how to read it."""
     head, *lines = _make_lines(turns)
     table = [head, ["---", *["---:"] * (len(head) - 1)], *lines]
+    users = max(turn.users for turn in turns)
     rounds = max(sum(1 for turn in turns if turn.contender == name) for name in {turn.contender for turn in turns})
     return "\n".join(
         [
             "# Measured side by side",
             "",
-            f"{turns[0].users:,} users, {latency_ms:g} ms of API latency, {rounds} round(s) in alternation, medians.",
+            f"{users:,} users, {latency_ms:g} ms of API latency, {rounds} round(s) in alternation, medians.",
             f"Written by `{machine['command']}`; every row of every turn was compared with the API's last answers.",
             "",
             *(f"| {' | '.join(cells)} |" for cells in table),

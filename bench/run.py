@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -21,11 +22,15 @@ from bench.setting import WrongRowsError, open_setting
 async def take_turns(contenders: list[Contender], users: int, latency_ms: float, rounds: int, seed: int) -> list[Turn]:
     """The turns of all rounds; each round begins with another contender, so that none always comes first."""
     turns = []
+    task = asyncio.current_task()
+    assert task is not None
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):  # everything that was started ends with this program
+        asyncio.get_running_loop().add_signal_handler(stop_signal, task.cancel)
     async with open_setting(latency_ms, seed) as setting:
         for number in range(rounds):
             shift = number % len(contenders)
             for contender in contenders[shift:] + contenders[:shift]:
-                turn = await take_turn(setting, contender, users)
+                turn = await take_turn(setting, contender, min(users, contender.users_max or users))
                 turns.append(turn)
                 print(
                     f"round {number + 1}/{rounds}  {find_title(turn.contender)}: {turn.seconds:.2f} s, "
@@ -61,6 +66,8 @@ def main() -> None:
         turns = asyncio.run(take_turns(contenders, chosen.users, chosen.latency_ms, chosen.rounds, chosen.seed))
     except (ContenderError, WrongRowsError) as error:
         sys.exit(f"error: {error}")
+    except asyncio.CancelledError:
+        sys.exit("stopped; everything that was started has ended")
     print(format_table(turns))
     if chosen.output:
         write_report(chosen.output, turns, machine, chosen.latency_ms)

@@ -79,7 +79,7 @@ class LocalOptions:
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise UsageError(f"{name} is {value:g}: expected {low:g} to {high:,g}")
+        raise UsageError(f"{name} is {value:g}: expected {low:,} to {high:,}")
 
 
 def parse_parameters(pairs: list[str]) -> dict[str, str]:

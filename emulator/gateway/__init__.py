@@ -7,7 +7,7 @@ AWS_DISABLE_HOST_PREFIX_INJECTION=true, as botocore does.
 """
 
 from emulator.gateway.client_environment import client_environment
-from emulator.gateway.gateway import Gateway
+from emulator.gateway.gateway import Gateway, open_listener, url_of
 from emulator.gateway.service_call import ServiceCall
 
-__all__ = ["Gateway", "ServiceCall", "client_environment"]
+__all__ = ["Gateway", "ServiceCall", "client_environment", "open_listener", "url_of"]

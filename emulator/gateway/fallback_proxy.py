@@ -1,12 +1,15 @@
 """Passes requests on, unchanged, to the server that emulates the rest."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
+
+_logger = logging.getLogger(__name__)
 
 _WHOLE_BODY_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
@@ -48,15 +51,18 @@ class FallbackProxy:
         async with AsyncExitStack() as stack:
             if request.method == "PUT" and ("If-None-Match" in headers or "If-Match" in headers):
                 await stack.enter_async_context(self._conditional_write)
-            answer = await stack.enter_async_context(
-                self._session.request(
-                    request.method,
-                    URL(self._url + request.raw_path, encoded=True),
-                    headers=headers,
-                    data=await _take_body(request, headers),
-                    allow_redirects=False,
-                )
+            wanted = self._session.request(
+                request.method,
+                URL(self._url + request.raw_path, encoded=True),
+                headers=headers,
+                data=await _take_body(request, headers),
+                allow_redirects=False,
             )
+            try:
+                answer = await stack.enter_async_context(wanted)
+            except aiohttp.ClientConnectionError as error:
+                _logger.exception("the server behind the gateway does not answer")
+                return web.Response(status=503, text=f"the server behind the gateway does not answer: {error}")
             return await _pass_answer(request, answer)
 
 
@@ -79,7 +85,13 @@ async def _pass_answer(request: web.BaseRequest, answer: aiohttp.ClientResponse)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)
     if request.method != "HEAD":
-        async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-            await response.write(chunk)
+        try:
+            async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+                await response.write(chunk)
+        except aiohttp.ClientError:
+            # The status is sent already: only a broken connection can still say that the body is not whole.
+            if request.transport is not None:
+                request.transport.abort()
+            raise
     await response.write_eof()
     return response

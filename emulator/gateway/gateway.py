@@ -52,7 +52,8 @@ class Gateway:
         """The URL for clients: it says localhost, since a bucket's name is put before the host."""
         self._fallback.start()
         # The bare server: routes, middlewares and request tracing would cost more than most operations do.
-        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        # A warm environment may be idle for minutes; its client's connection is still good then.
+        server = web.Server(self._handle, access_log=None, auto_decompress=False, keepalive_timeout=600)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
         listener = self._listener or open_listener()

@@ -123,7 +123,7 @@ class EnvironmentPool:
     def on_init_failed(self, environment: Environment) -> None:
         """A failed INIT is repeated in the time of an invocation, which gets the error if it fails again."""
         if self.waiting and not self._retired:
-            self._start(self.waiting.popleft())
+            pass
 
     def on_gone(self, environment: Environment) -> None:
         self._set_coming(environment, False)

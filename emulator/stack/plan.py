@@ -72,7 +72,7 @@ class _PlanningLookup:
                 f"{where} needs {logical_id}.{name}, but {resource_type} is not emulated: "
                 "choose parameters that do without"
             )
-        if known is not None and name not in known:
+        if known is not None and name not in known and self._is_made:
             offered = ", ".join(sorted(known)) or "none"
             raise TemplateError(f"{where}: {resource_type} {logical_id} has no attribute {name} here, only {offered}")
         self.dependencies.add(logical_id)

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from emulator.step_functions.document import encode_json
+from emulator.step_functions.document import encode_json, parse_json
 from emulator.step_functions.jsonata_functions import expand_range, hash_text
 
 _MAX_RANGE_ITEMS = 1000
@@ -125,7 +125,7 @@ def _json_merge(first: Any, second: Any, deep: Any) -> dict[str, Any]:
 
 def _string_to_json(text: Any) -> Any:
     try:
-        return json.loads(_text(text))
+        return parse_json(_text(text))
     except json.JSONDecodeError as error:
         raise IntrinsicError(f"the argument is no JSON: {error}") from error
 

@@ -4,7 +4,6 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.h
 """
 
 import hashlib
-import json
 import random
 import uuid
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from typing import Any
 
 from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
+
+from emulator.step_functions.document import parse_json
 
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _MAX_SEQUENCE_ITEMS = 1_000_000  # JSONata's own limit of a generated sequence (its error D2014)
@@ -91,7 +92,7 @@ def _parse(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError as error:
         raise JException("D3137", 0, f"$parse: the argument is no JSON: {error}") from error
 

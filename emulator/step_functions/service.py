@@ -5,6 +5,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from botocore.validate import ParamValidator
+
 from emulator.errors import AwsError
 from emulator.identity import Identity
 from emulator.step_functions.clock import Clock, LoopClock, new_random
@@ -15,6 +17,7 @@ from emulator.step_functions.history import ExecutionEvent, Listener
 from emulator.step_functions.machine_api import MachineApi
 from emulator.step_functions.machines import MachineRegistry
 from emulator.step_functions.ports import LambdaInvoker, SdkCaller
+from emulator.step_functions.sdk_catalog import load_service
 from emulator.step_functions.task_runner import TaskRunner
 from emulator.step_functions.version_api import VersionApi
 
@@ -85,7 +88,7 @@ class StepFunctionsService:
         """The answer of an API operation ("StartExecution") in botocore's shape; raises AwsError."""
         handler = self._operations.get(operation)
         if handler is not None:
-            _refuse_options(request)
+            _check_request(operation, request)
             return await handler(request)
         if operation in _NOT_IMPLEMENTED:
             raise AwsError("NotImplemented", f"not implemented by this emulator: {operation}", 501)
@@ -125,8 +128,13 @@ class StepFunctionsService:
         await self._tasks.close()
 
 
-def _refuse_options(request: dict[str, Any]) -> None:
-    options = [name for name in ("redriveFilter", "mapRunArn") if name in request]
+def _check_request(operation: str, request: dict[str, Any]) -> None:
+    shape = load_service("stepfunctions").operation_model(operation).input_shape
+    assert shape is not None
+    report = ParamValidator().validate(request, shape)
+    if report.has_errors():
+        raise AwsError("ValidationException", f"1 validation error detected: {report.generate_report()}")
+    options: list[str] = [name for name in ("redriveFilter", "mapRunArn") if name in request]
     if request.get("includedData", "ALL_DATA") != "ALL_DATA":
         options.append("includedData METADATA_ONLY")
     if options:

@@ -39,5 +39,5 @@ def test_write_report_writes_json_and_a_markdown_table(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "bench.json").read_text())
     assert document["medians"]["celery"]["seconds"] == 10
     page = (tmp_path / "bench.md").read_text()
-    assert "| bare asyncio script | 2.00 | 50 |" in page
+    assert "| bare asyncio script | 100 | 2.00 | 50 |" in page
     assert "| processor | X |" in page

@@ -14,7 +14,7 @@ from express_batch.run_layout import failures_prefix
 from express_batch.write_rows import write_rows
 from job import loyalty_points
 
-from tests.database.conftest import Probe
+from tests.database.server import Probe
 from tests.fakes.deliveries import RUN, make_event, make_record, points_row
 from tests.fakes.object_store import MemoryStore
 from tests.fakes.observer import RecordingObserver

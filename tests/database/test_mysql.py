@@ -11,7 +11,7 @@ from express_batch.errors import DatabaseUnavailableError, JobQueryError
 from express_batch.job_contract import User
 from job import loyalty_points
 
-from tests.database.conftest import Probe, Server
+from tests.database.server import Probe, Server
 
 INSERT = "INSERT INTO users (user_id, tenant_id) VALUES (%s, %s)"
 

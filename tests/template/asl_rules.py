@@ -2,7 +2,7 @@
 
     python -m tests.template.asl_rules template.yaml
 
-prints one line for each finding and exits with 1 if there is one. Limits:
+prints one line for each finding, those of statelint included, and exits with 1 if there is one. Limits:
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.template.asl_definitions import SUBSTITUTION, Definition, State, list_states, read_definitions
+from tests.template.asl_grammar import find_grammar_problems
 
 ERRORS_MODULE = Path(__file__).resolve().parents[2] / "layers/batch/express_batch/errors.py"
 
@@ -48,12 +49,13 @@ class Finding:
 def check_definition(
     definition: Definition, error_classes: frozenset[str], base_classes: frozenset[str]
 ) -> list[Finding]:
-    """Every rule that the definition breaks."""
+    """Every rule that the definition breaks, and every problem of its grammar."""
     try:
         body = definition.body
     except json.JSONDecodeError as error:
         return [Finding(definition.logical_id, "valid-json", f"not JSON as it stands in the repository: {error}")]
-    findings = [*_check_substitutions(definition), *_check_machine(definition, body)]
+    grammar = [Finding(definition.logical_id, "grammar", problem) for problem in find_grammar_problems(body)]
+    findings = [*grammar, *_check_substitutions(definition), *_check_machine(definition, body)]
     for state in list_states(body):
         place = f"{definition.logical_id}/{state.path}"
         found = [

@@ -12,6 +12,7 @@ from express_batch.run_layout import chunk_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.json_values import ANY_JSON, nested_json
 from tests.fakes.object_store import MemoryStore
 
@@ -19,6 +20,7 @@ RUN = "20261122T083000Z"
 USERS = st.lists(st.builds(User, st.text(max_size=20), st.text(max_size=20)), max_size=60)
 
 
+@BOUNDED
 @given(USERS, st.integers(1, 70))
 def test_cut_chunks_keeps_every_user_in_order(users: list[User], size: int) -> None:
     chunks = list(cut_chunks(users, size))
@@ -28,6 +30,7 @@ def test_cut_chunks_keeps_every_user_in_order(users: list[User], size: int) -> N
     assert all(0 < len(chunk) <= size for chunk in chunks)
 
 
+@BOUNDED
 @given(USERS, st.integers(0, 99_999))
 def test_read_chunk_gives_what_was_encoded(users: list[User], chunk: int) -> None:
     store = MemoryStore()
@@ -136,6 +139,7 @@ def test_slice_is_refused_when_a_field_is_wrong(change: dict[str, Any]) -> None:
         Slice.from_event({"run_id": RUN, "chunk": 0, "start": 20, "end": 40, **change})
 
 
+@BOUNDED
 @given(ANY_JSON)
 def test_slice_refuses_any_other_event(event: Any) -> None:
     with pytest.raises(InvalidEventError):

@@ -11,6 +11,7 @@ from express_batch.run_layout import failures_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.database import LedgerDatabase
 from tests.fakes.json_values import ANY_JSON, nested_json
 from tests.fakes.object_store import MemoryStore
@@ -244,6 +245,7 @@ def test_users_are_missing_and_not_lost_in_silence_when_their_failure_record_is_
 POSITIONS = st.lists(st.integers(0, 12), max_size=12)
 
 
+@BOUNDED
 @given(st.lists(st.tuples(st.integers(0, 2), POSITIONS), max_size=5), st.lists(st.tuples(st.integers(0, 2), POSITIONS)))
 def test_every_listed_user_is_counted_exactly_once_whatever_is_written_and_failed(
     written: list[tuple[int, list[int]]], failed: list[tuple[int, list[int]]]
@@ -279,6 +281,7 @@ def test_request_is_refused_when_it_does_not_hold_together(change: dict[str, Any
         ClosingRequest.from_event({**EVENT, **change})
 
 
+@BOUNDED
 @given(ANY_JSON)
 def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
     with pytest.raises(InvalidEventError):

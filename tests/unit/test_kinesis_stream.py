@@ -15,6 +15,8 @@ from express_batch.ports import StreamEntry
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
+
 Reply = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
@@ -189,6 +191,7 @@ def test_put_splits_calls_by_bytes(clock: FakeTime) -> None:
     assert [len(call) for call in kinesis.calls] == [5, 5, 1]
 
 
+@BOUNDED
 @given(st.lists(st.integers(0, MAX_BYTES // 2), max_size=12))
 def test_split_loses_no_record_whatever_the_sizes(sizes: list[int]) -> None:
     kinesis = FakeKinesis()

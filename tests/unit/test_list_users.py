@@ -12,6 +12,7 @@ from express_batch.run_layout import started_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.database import LedgerDatabase
 from tests.fakes.job import ValueJob
 from tests.fakes.json_values import ANY_JSON
@@ -40,6 +41,7 @@ def start(
     )
 
 
+@BOUNDED
 @given(st.integers(0, 60), st.integers(1, 30))
 def test_every_user_is_in_one_chunk_and_the_listing_tells_counts_only(count: int, chunk_size: int) -> None:
     users, store = make_users(count), MemoryStore()
@@ -152,6 +154,7 @@ def test_request_is_what_the_state_machine_sends() -> None:
     assert StartRequest.from_event({"scheduled_time": "t", "execution": "e"}) == StartRequest("t", "e")
 
 
+@BOUNDED
 @given(ANY_JSON)
 def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
     with pytest.raises(InvalidEventError):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from job import job, loyalty_points
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.json_values import ANY_JSON
 
 USER = User("user-1", "acme")
@@ -78,6 +79,7 @@ def make_row_or_refuse(answer: Any) -> None:
     datetime.datetime.strptime(updated_at, "%Y-%m-%d %H:%M:%S.%f")
 
 
+@BOUNDED
 @given(ANY_JSON)
 def test_any_json_makes_a_row_or_is_malformed(answer: Any) -> None:
     make_row_or_refuse(answer)
@@ -88,12 +90,13 @@ TIMES = st.datetimes(timezones=st.timezones()).map(datetime.datetime.isoformat) 
 )
 
 
-@settings(max_examples=100)
+@settings(BOUNDED, max_examples=100)
 @given(st.fixed_dictionaries({name: ANY_JSON | st.just(value) for name, value in ANSWER.items()}))
 def test_any_fields_make_a_row_or_are_malformed(answer: dict[str, Any]) -> None:
     make_row_or_refuse(answer)
 
 
+@BOUNDED
 @given(TIMES)
 def test_any_time_makes_a_row_or_is_malformed(updated_at: str) -> None:
     make_row_or_refuse({**ANSWER, "updated_at": updated_at})

@@ -32,6 +32,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from job import loyalty_points
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.json_values import nested_json
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -350,6 +351,7 @@ DATE_WORDS = st.sampled_from(
 )
 
 
+@BOUNDED
 @given(st.text(max_size=30) | st.lists(DATE_WORDS, max_size=7).map(" ".join))
 def test_retry_after_never_raises_whatever_the_partner_sends(value: str) -> None:
     seconds = parse_retry_after(value, NOW)

@@ -20,6 +20,7 @@ from express_batch.stream_record import encode_records
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.job import ValueJob
 from tests.fakes.json_values import ANY_JSON
 from tests.fakes.partner import ScriptedPartner
@@ -277,6 +278,7 @@ def test_one_user_fails_and_its_neighbours_do_not_when_its_row_is_malformed(row:
     assert "secret" not in answers.failures[0].detail
 
 
+@BOUNDED
 @given(st.lists(ANY_JSON, min_size=1, max_size=6))
 def test_every_user_is_accounted_for_and_every_row_can_be_sent_whatever_the_partner_answers(answers: list[Any]) -> None:
     users = [f"u{number}" for number in range(len(answers))]

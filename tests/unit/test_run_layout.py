@@ -15,6 +15,8 @@ from express_batch.run_layout import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
+
 
 @pytest.mark.parametrize(
     ("scheduled_time", "run_id"),
@@ -29,6 +31,7 @@ def test_make_run_id_is_the_scheduled_time_in_utc(scheduled_time: str, run_id: s
     assert make_run_id(scheduled_time) == run_id
 
 
+@BOUNDED
 @given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2200, 1, 1)), st.integers(-14 * 60, 14 * 60))
 def test_make_run_id_is_the_same_whatever_the_offset(moment: datetime.datetime, minutes: int) -> None:
     moment = moment.replace(tzinfo=datetime.UTC)

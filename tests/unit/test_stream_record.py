@@ -9,6 +9,7 @@ from express_batch.stream_record import MAX_RECORD_BYTES, StreamRecord, SyncedRo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
 from tests.fakes.json_values import ANY_JSON, nested_json
 
 RUN = "20261122T083000Z"
@@ -37,6 +38,7 @@ def encode(rows: list[SyncedRow], limit_bytes: int = MAX_RECORD_BYTES) -> list[b
     )
 
 
+@BOUNDED
 @given(ROWS, st.integers(450, 2_000))
 def test_records_hold_every_row_once_and_in_order_when_split(rows: list[SyncedRow], limit_bytes: int) -> None:
     pieces = encode(rows, limit_bytes)
@@ -181,11 +183,13 @@ def decode_or_refuse(data: bytes) -> StreamRecord | None:
         return None
 
 
+@BOUNDED
 @given(st.binary(max_size=80))
 def test_record_of_garbage_is_refused(data: bytes) -> None:
     assert decode_or_refuse(data) is None
 
 
+@BOUNDED
 @given(st.data())
 def test_record_is_refused_when_truncated(data: st.DataObject) -> None:
     whole = encode([SyncedRow(101, 5, ("a", 1)), SyncedRow(102, 5, ("ü", None))])[0]
@@ -193,7 +197,7 @@ def test_record_is_refused_when_truncated(data: st.DataObject) -> None:
     assert decode_or_refuse(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
 
 
-@settings(max_examples=150)
+@settings(BOUNDED, max_examples=150)
 @given(st.data())
 def test_record_that_is_taken_fits_the_ledger_whatever_a_field_holds(data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(sorted(make_document())))
@@ -205,7 +209,7 @@ def test_record_that_is_taken_fits_the_ledger_whatever_a_field_holds(data: st.Da
         assert all(len(row.values) == len(record.columns) for row in record.rows)
 
 
-@settings(max_examples=150)
+@settings(BOUNDED, max_examples=150)
 @given(st.lists(ANY_JSON, max_size=5))
 def test_record_that_is_taken_has_rows_of_plain_values_whatever_they_hold(row: list[Any]) -> None:
     record = decode_or_refuse(json.dumps(make_document(rows=[[101, 5, *row]])).encode())

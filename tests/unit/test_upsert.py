@@ -8,6 +8,8 @@ from express_batch.upsert import VersionedRow, build_upsert, newest_by_key, quot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
+
 POINTS = Table("loyalty_points", key=("user_id",), columns=("user_id", "points", "tier"))
 
 
@@ -64,6 +66,7 @@ KEY_PARTS: st.SearchStrategy[Any] = st.text(max_size=2) | st.integers(-2, 2) | s
 ROWS = st.lists(st.builds(VersionedRow, st.tuples(KEY_PARTS, KEY_PARTS, st.integers(0, 9)), st.integers(0, 4)))
 
 
+@BOUNDED
 @given(ROWS)
 def test_newest_by_key_keeps_one_row_a_key_and_it_is_the_newest(rows: list[VersionedRow]) -> None:
     kept = newest_by_key(rows, (0, 1))
@@ -76,6 +79,7 @@ def test_newest_by_key_keeps_one_row_a_key_and_it_is_the_newest(rows: list[Versi
         assert row.version == max(other.version for other in rows if other.values[:2] == row.values[:2])
 
 
+@BOUNDED
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 3)), unique=True), st.randoms())
 def test_newest_by_key_gives_one_order_whatever_the_deliveries(keys: list[tuple[str, int]], random: Any) -> None:
     """Concurrent writers that lock rows in the same order do not dead-lock on each other."""

@@ -11,6 +11,7 @@ from emulator.stack.providers.functions import (
     VersionProvider,
 )
 from emulator.stack.providers.log_groups import LogGroupProvider
+from emulator.stack.providers.machine_versions import StateMachineAliasProvider, StateMachineVersionProvider
 from emulator.stack.providers.queues import QueuePolicyProvider, QueueProvider, TopicProvider
 from emulator.stack.providers.state_machines import StateMachineProvider
 from emulator.stack.providers.streams import EventSourceMappingProvider, StreamProvider
@@ -30,6 +31,8 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::SQS::Queue": QueueProvider(),
     "AWS::SQS::QueuePolicy": QueuePolicyProvider(),
     "AWS::StepFunctions::StateMachine": StateMachineProvider(),
+    "AWS::StepFunctions::StateMachineAlias": StateMachineAliasProvider(),
+    "AWS::StepFunctions::StateMachineVersion": StateMachineVersionProvider(),
 }
 
 # What a developer has to know about a type that is not made; any type that is missing here gets the general sentence.

@@ -25,7 +25,7 @@ class StateMachineProvider:
     left_out: ClassVar[Mapping[str, str]] = {
         "EncryptionConfiguration": "definitions and histories are held in this machine's memory, unencrypted",
     }
-    attributes: ClassVar[frozenset[str]] = frozenset({"Arn", "Name"})
+    attributes: ClassVar[frozenset[str]] = frozenset({"Arn", "Name", "StateMachineRevisionId"})
 
     async def create(self, request: Request, aws: AwsCaller) -> Made:
         """The state machine; Step Functions checks its definition."""
@@ -41,7 +41,9 @@ class StateMachineProvider:
             definition=_read_definition(request),
         )
         arn = str(answer["stateMachineArn"])
-        return Made(arn, {"Arn": arn, "Name": name})
+        # A new state machine has no revision yet, which goes by this name.
+        # https://docs.aws.amazon.com/step-functions/latest/apireference/API_PublishStateMachineVersion.html
+        return Made(arn, {"Arn": arn, "Name": name, "StateMachineRevisionId": "INITIAL"})
 
     async def delete(self, made: Made, aws: AwsCaller, *, purge: bool) -> None:
         """Remove the state machine; what runs of it ends by itself."""

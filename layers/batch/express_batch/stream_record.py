@@ -55,6 +55,8 @@ class StreamRecord:
 def check_value(value: object) -> None:
     """Return when `value` can travel and MySQL can take it. Raises ValueError that names its type, not its content."""
     if isinstance(value, str):
+        if value.isascii():  # by far the most; no copy is made
+            return
         try:
             value.encode()
         except UnicodeEncodeError as error:

@@ -20,6 +20,7 @@ from tests.emulator.lambda_runtime.harness import (
     invoke,
     make_zip,
     running_service,
+    wait_for_end,
 )
 
 COUNTER = """
@@ -302,6 +303,17 @@ def test_invocations_share_environments_when_they_do_not_overlap(runtime_dir: Pa
             await asyncio.gather(*(call_often() for _ in range(3)))
             assert service.statistics.of("sync_users").cold_starts == 3
             assert len(service.environment_pids()) == 3
+
+    asyncio.run(scenario())
+
+
+def test_environment_ends_when_it_was_idle_long_enough(runtime_dir: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(runtime_dir, tmp_path, idle_seconds=0.0) as service:
+            await create_function(service, COUNTER)
+            first = json.loads((await invoke(service)).payload)
+            await asyncio.to_thread(wait_for_end, [first["pid"]])
+            assert json.loads((await invoke(service)).payload)["calls"] == 1
 
     asyncio.run(scenario())
 

@@ -74,6 +74,13 @@ class FakeAws:
     def _stepfunctions_CreateStateMachine(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"stateMachineArn": _IDENTITY.arn("states", f"stateMachine:{parameters['name']}")}
 
+    def _stepfunctions_PublishStateMachineVersion(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"stateMachineVersionArn": f"{parameters['stateMachineArn']}:1"}
+
+    def _stepfunctions_CreateStateMachineAlias(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        version = parameters["routingConfiguration"][0]["stateMachineVersionArn"]
+        return {"stateMachineAliasArn": f"{version.rpartition(':')[0]}:{parameters['name']}"}
+
     def _kinesis_DescribeStreamSummary(self, parameters: dict[str, Any]) -> dict[str, Any]:
         arn = _IDENTITY.arn("kinesis", f"stream/{parameters['StreamName']}")
         return {"StreamDescriptionSummary": {"StreamStatus": "ACTIVE", "StreamARN": arn}}

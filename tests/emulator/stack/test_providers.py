@@ -80,6 +80,16 @@ _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         ["SetQueueAttributes", "SetQueueAttributes"],
         ["SetQueueAttributes", "SetQueueAttributes"],
     ),
+    "AWS::StepFunctions::StateMachineAlias": (
+        {"Name": "live", "DeploymentPreference": {"StateMachineVersionArn": "arn:v:1", "Type": "ALL_AT_ONCE"}},
+        ["CreateStateMachineAlias"],
+        ["DeleteStateMachineAlias"],
+    ),
+    "AWS::StepFunctions::StateMachineVersion": (
+        {"StateMachineArn": "arn:machine", "StateMachineRevisionId": "INITIAL"},
+        ["PublishStateMachineVersion"],
+        ["DeleteStateMachineVersion"],
+    ),
     "AWS::StepFunctions::StateMachine": (
         {"Definition": {"StartAt": "A"}, "RoleArn": "arn:role"},
         ["CreateStateMachine"],

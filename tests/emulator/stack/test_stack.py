@@ -237,3 +237,45 @@ def test_load_stack_names_the_function_when_its_code_is_not_here(load: Loader, l
 
     with pytest.raises(Exception, match=rf"Job: CodeUri .*{location}"):
         load(template)
+
+
+_RELEASED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Job:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "def handle(event, context): ..."
+      Handler: index.handle
+      Runtime: python3.13
+      AutoPublishAlias: live
+      DeploymentPreference: { Type: Canary10Percent5Minutes }
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Type: EXPRESS
+      Role: arn:aws:iam::123456789012:role/machine
+      DefinitionUri: machine.asl.json
+      DefinitionSubstitutions: { JobArn: !Ref Job.Alias }
+      AutoPublishAlias: live
+"""
+
+
+def test_create_publishes_versions_and_aliases_when_sam_is_to_release_safely(load: Loader, tmp_path: Path) -> None:
+    (tmp_path / "machine.asl.json").write_text('{"Target": "${JobArn}"}')
+    aws = FakeAws()
+
+    stack = asyncio.run(load(_RELEASED).create(aws))
+
+    # THEN the machine calls the function's alias
+    aliases = {name: item.physical_id for name, item in stack.resources.items() if item.type.endswith("Alias")}
+    assert aliases["JobAliaslive"].endswith(":live")
+    assert aliases["JobAliaslive"] in aws.parameters("CreateStateMachine")["definition"]
+    # AND the machine's own alias sends everything to its first version
+    assert aws.parameters("PublishStateMachineVersion")["revisionId"] == "INITIAL"
+    assert aws.parameters("CreateStateMachineAlias")["routingConfiguration"] == [
+        {"stateMachineVersionArn": f"{stack.resources['Machine'].physical_id}:1", "weight": 100}
+    ]
+    # AND what CodeDeploy would do is named
+    listed = {(item.resource_type, item.property) for item in stack.not_emulated}
+    assert {("AWS::CodeDeploy::DeploymentGroup", None), ("AWS::Lambda::Alias", "UpdatePolicy")} <= listed

@@ -144,3 +144,40 @@ def test_catch_of_a_map_takes_the_failure_of_an_iteration() -> None:
     execution = run_machine(jsonata("A", A=state, B=DONE), functions={"f": fail("Broken")})
 
     assert execution.output == "caught"
+
+
+def test_catch_fails_the_execution_when_its_result_path_cannot_be_written() -> None:
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "f"},
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.text.failure", "Next": "B"}],
+        "End": True,
+    }
+
+    execution = run_machine(jsonpath("A", A=state, B=DONE), {"text": "no object"}, functions={"f": fail("Broken")})
+
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert "$.text.failure" in (execution.cause or "")
+
+
+def test_retry_and_catch_apply_to_parallel_as_a_whole() -> None:
+    calls: list[int] = []
+
+    def flaky(_payload: Any) -> int:
+        calls.append(1)
+        if len(calls) < 3:
+            raise FunctionError("Broken")
+        return len(calls)
+
+    branch = {"StartAt": "F", "States": {"F": invoke("f")}}
+    state = {
+        "Type": "Parallel",
+        "Branches": [branch],
+        "Retry": [{"ErrorEquals": ["Broken"], "MaxAttempts": 1}],
+        "Catch": [{"ErrorEquals": ["Broken"], "Output": "caught", "Next": "B"}],
+        "End": True,
+    }
+
+    assert run_machine(jsonata("P", P=state, B=DONE), functions={"f": flaky}).output == "caught"
+    assert len(calls) == 2

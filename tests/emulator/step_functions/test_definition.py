@@ -129,6 +129,10 @@ TARGET = "MISSING_TRANSITION_TARGET: "
             + "The field 'MaxAttempts' must be an integer between 0 and 99999999 at /States/A/Retry[0]/MaxAttempts",
         ),
         (
+            jsonata("A", A={**LAMBDA, "TimeoutSeconds": 5, "HeartbeatSeconds": 5}),
+            SCHEMA + "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds' at /States/A/HeartbeatSeconds",
+        ),
+        (
             jsonata("A", A={**LAMBDA, "TimeoutSeconds": 0}),
             SCHEMA + "The field 'TimeoutSeconds' must be an integer between 1 and 99999999 at /States/A/TimeoutSeconds",
         ),

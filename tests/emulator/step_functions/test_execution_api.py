@@ -215,6 +215,7 @@ def test_list_executions_gives_the_latest_first_filtered_and_in_pages() -> None:
 @pytest.mark.parametrize(
     ("request_of", "code", "message"),
     [
+        (lambda _arn: {}, "ValidationException", "1 validation error detected: Missing required parameter"),
         (lambda _arn: {"stateMachineArn": "nonsense"}, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: nonsense'"),
         (
             lambda arn: {"stateMachineArn": f"{arn}X"},
@@ -233,6 +234,11 @@ def test_list_executions_gives_the_latest_first_filtered_and_in_pages() -> None:
             lambda arn: {"stateMachineArn": arn, "input": "not json"},
             "InvalidExecutionInput",
             "Invalid State Machine Execution Input: '",
+        ),
+        (
+            lambda arn: {"stateMachineArn": arn, "input": "[NaN]"},
+            "InvalidExecutionInput",
+            "Invalid State Machine Execution Input: 'NaN is no JSON",
         ),
     ],
 )
@@ -259,6 +265,25 @@ def test_operation_is_refused_by_name_when_it_is_not_implemented(operation: str)
 
     assert (error.code, error.status) == ("NotImplemented", 501)
     assert error.message == f"not implemented by this emulator: {operation}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_of", "option"),
+    [
+        ("ListExecutions", lambda arn: {"stateMachineArn": arn, "redriveFilter": "REDRIVEN"}, "redriveFilter"),
+        (
+            "DescribeStateMachine",
+            lambda arn: {"stateMachineArn": arn, "includedData": "METADATA_ONLY"},
+            "includedData METADATA_ONLY",
+        ),
+    ],
+)
+def test_option_is_refused_by_name_when_it_is_not_implemented(
+    operation: str, request_of: Callable[[str], dict[str, Any]], option: str
+) -> None:
+    error = refused(PASS, "STANDARD", operation, request_of)
+
+    assert (error.code, error.message) == ("NotImplemented", f"not implemented by this emulator: {option}")
 
 
 def test_unknown_operation_is_refused() -> None:

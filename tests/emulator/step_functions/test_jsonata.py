@@ -7,6 +7,8 @@ import uuid
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.step_functions.failures import EvaluationError
 from emulator.step_functions.jsonata_expressions import JsonataExpression
@@ -81,6 +83,9 @@ def test_random_is_at_least_0_and_below_1() -> None:
         ("$eval('1')", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
         ("'a' - 1", "threw an error during evaluation. T2001: The left side of the - operator must evaluate to a"),
         ("1 / 0", "threw an error during evaluation."),
+        ("$number('1e999')", "threw an error during evaluation. D1001: Number out of range"),
+        ("$parse('[1e999]')", "returned an unsupported result type."),
+        ("$parse('[NaN]')", "D3137: $parse: the argument is no JSON: NaN is no JSON"),
         ("function($x) { $x }", "returned an unsupported result type."),
         ("$hash('a', 'CRC')", "D3137: $hash: unsupported hash algorithm 'CRC'"),
         ("$parse('{')", "D3137: $parse: the argument is no JSON"),
@@ -93,6 +98,27 @@ def test_expression_fails_by_name_when_it_has_no_json_value(source: str, message
 
     assert caught.value.error == "States.QueryEvaluationError"
     assert message in caught.value.detail
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=VALUES, path=st.lists(st.sampled_from("abc"), max_size=3))
+def test_plain_path_gives_what_the_evaluator_gives(value: Any, path: list[str]) -> None:
+    # Paths of names are read without the evaluator; in brackets the same path goes through it.
+    source = ".".join(["$v", *path])
+
+    def outcome(text: str) -> Any:
+        try:
+            return JsonataExpression(f"{{% {text} %}}", "Output").evaluate({"v": value})
+        except EvaluationError:
+            return "undefined"
+
+    assert outcome(source) == outcome(f"({source})")
 
 
 def test_string_is_no_expression_when_the_delimiters_do_not_enclose_it() -> None:

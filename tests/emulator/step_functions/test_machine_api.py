@@ -88,7 +88,9 @@ def test_creation_is_idempotent_when_only_the_role_differs_and_refused_otherwise
     ("fields", "code"),
     [
         ({"name": "a b"}, "InvalidName"),
-        ({"name": ""}, "InvalidName"),
+        ({"name": ""}, "ValidationException"),
+        ({"roleArn": 7}, "ValidationException"),
+        ({"colour": "red"}, "ValidationException"),
         ({"roleArn": "role"}, "InvalidArn"),
         ({"definition": "{}"}, "InvalidDefinition"),
         ({"type": "FAST"}, "ValidationException"),

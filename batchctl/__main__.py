@@ -1,0 +1,5 @@
+"""`python -m batchctl`."""
+
+from batchctl.main import main
+
+main()
