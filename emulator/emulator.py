@@ -92,11 +92,13 @@ class Emulator:
         )
         parts.push_async_callback(self.functions.close)
         await self.functions.start()
+        destination = BotoDestination(self.url, identity)
+        parts.callback(destination.close)
         self.mappings = EventSourceMappingService(
             identity,
             self.kinesis,
             self.functions,
-            BotoDestination(self.url, identity),
+            destination,
             poll_interval_seconds=options.poll_interval_seconds,
         )
         parts.push_async_callback(self.mappings.close)
@@ -124,7 +126,7 @@ class Emulator:
     async def _deliver(self, destination_arn: str, body: bytes, attributes: dict[str, str]) -> None:
         """What an asynchronous invocation leaves behind, to a queue or a topic."""
         service, name = destination_arn.split(":")[2], destination_arn.rpartition(":")[2]
-        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        typed = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
         text = body.decode()
         if service == "sqs":
             url = (await self.aws.call("sqs", "GetQueueUrl", QueueName=name))["QueueUrl"]

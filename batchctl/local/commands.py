@@ -48,7 +48,7 @@ Tracing = Annotated[bool, typer.Option(help="Record X-Ray segments.")]
 
 
 @app.command(
-    epilog="Examples:  batchctl local run --users 30000   |   batchctl local run --users 2000 --api-error-rate 0.03 --json"
+    epilog="Example:  batchctl local run --users 2000 --api-error-rate 0.03 --json"
 )
 def run(
     users: Users = 10_000,
@@ -83,7 +83,7 @@ def run(
 
 
 @app.command(
-    epilog="Example:  batchctl local up --users 1000, then in another terminal: aws --endpoint-url $(jq -r .gateway_url .local/endpoints.json) stepfunctions list-state-machines"
+    epilog="Example:  batchctl local up --users 1000   (the addresses are then in .local/endpoints.json)"
 )
 def up(
     users: Users = 10_000,

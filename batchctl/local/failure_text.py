@@ -16,7 +16,8 @@ def describe_partial(summary: RunSummary, partner_api_url: str) -> str:
     """For a PARTIAL run where no failure was asked for."""
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.failed_by_reason.items())
     return (
-        f"run {summary.run_id} is PARTIAL: {summary.users_failed:,} of {summary.users_listed:,} users failed ({reasons}): "
+        f"run {summary.run_id} is PARTIAL: {summary.users_failed:,} of {summary.users_listed:,} users failed "
+        f"({reasons}): "
         f"see that {partner_api_url} answers; the failure records name each user"
     )
 

@@ -63,6 +63,7 @@ class Environment:
         self.pid = 0
         self.idle_since = 0.0
         self.is_bound = bound is not None
+        self.is_starting = False  # the owner's mark: in its INIT phase
         self.is_coming = False  # the owner's mark: expected to be ready soon
         # Source of the form: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{identifier}"

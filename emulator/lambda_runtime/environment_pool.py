@@ -38,6 +38,7 @@ class EnvironmentPool:
         self.environments: set[Environment] = set()
         self.idle: list[Environment] = []
         self.waiting: deque[Invocation] = deque()
+        self.starting = 0  # environments in their INIT phase
         self._coming = 0  # environments that start, or have answered and not yet asked for more
         self._retired = False
         self._room = room
@@ -110,23 +111,27 @@ class EnvironmentPool:
 
     def on_ready(self, environment: Environment) -> None:
         self._set_coming(environment, False)
+        has_room = self._count_start(environment)
         if self.waiting and not self._retired:
             environment.run(self.waiting.popleft())
         elif self._retired or self._room.is_crowded():
             self.environments.discard(environment)
             environment.stop()
-            self._room.on_room()
+            has_room = True
         else:
             self.idle.append(environment)
+            has_room = True
+        if has_room:
             self._room.on_room()
 
     def on_init_failed(self, environment: Environment) -> None:
         """A failed INIT is repeated in the time of an invocation, which gets the error if it fails again."""
         if self.waiting and not self._retired:
-            pass
+            self._start(self.waiting.popleft())
 
     def on_gone(self, environment: Environment) -> None:
         self._set_coming(environment, False)
+        self._count_start(environment)
         self.environments.discard(environment)
         if environment in self.idle:
             self.idle.remove(environment)
@@ -137,10 +142,20 @@ class EnvironmentPool:
         self._coming += coming - environment.is_coming
         environment.is_coming = coming
 
+    def _count_start(self, environment: Environment) -> bool:
+        """Note the end of INIT; False when it was noted before."""
+        if not environment.is_starting:
+            return False
+        environment.is_starting = False
+        self.starting -= 1
+        return True
+
     def _start(self, bound: Invocation | None) -> None:
         environment = Environment(self.spec, self, self._zygote, self._completion, self._work_dir, bound=bound)
         self.environments.add(environment)
         self._set_coming(environment, bound is None)
+        environment.is_starting = bound is None
+        self.starting += environment.is_starting
         task = asyncio.get_running_loop().create_task(self._launch(environment, bound))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)

@@ -16,7 +16,8 @@ WATCH_SECONDS = 0.05
 class Fleet:
     """Makes pools and shares the machine among them.
 
-    `max_environments` is the machine's own limit, which AWS does not have: beyond it an invocation waits for an
+    `max_starting` bounds those in their INIT phase at one time: INIT is work for the processor, and a hundred at once
+    would all run into its time limit. `max_environments` is the machine's own limit, which AWS does not have: beyond it an invocation waits for an
     environment instead of starting one. Idle environments of other functions make way, and a function that has none
     may always start one, so that functions that call each other cannot lock each other out.
     """
@@ -29,6 +30,7 @@ class Fleet:
         work_dir: Path,
         *,
         max_environments: int | None,
+        max_starting: int,
         idle_seconds: float | None,
     ) -> None:
         self.pools: set[EnvironmentPool] = set()
@@ -37,6 +39,7 @@ class Fleet:
         self._statistics = statistics
         self._work_dir = work_dir
         self._max_environments = max_environments
+        self._max_starting = max_starting
         self._idle_seconds = idle_seconds
         self._watch: asyncio.Task[None] | None = None
 
@@ -60,12 +63,16 @@ class Fleet:
         self.on_room()
 
     def make_room(self, pool: EnvironmentPool) -> bool:
+        if not pool.environments:
+            # Others make way where they can; where they cannot, the one is started all the same.
+            if self._max_environments is not None and self.count() >= self._max_environments:
+                self._evict_idle(pool)
+            return True
+        if sum(other.starting for other in self.pools) >= self._max_starting:
+            return False
         if self._max_environments is None or self.count() < self._max_environments:
             return True
-        for other in self.pools:
-            if other is not pool and other.evict_idle():
-                return True
-        return not pool.environments
+        return self._evict_idle(pool)
 
     def is_crowded(self) -> bool:
         return self._max_environments is not None and self.count() > self._max_environments
@@ -97,6 +104,9 @@ class Fleet:
         await self._zygote.close()
         for pool in list(self.pools):
             await pool.wait_for_starts()
+
+    def _evict_idle(self, beneficiary: EnvironmentPool) -> bool:
+        return any(pool.evict_idle() for pool in self.pools if pool is not beneficiary)
 
     def _count_cold_start(self, function_name: str) -> None:
         self._statistics.of(function_name).cold_starts += 1

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -40,6 +41,7 @@ from emulator.lambda_runtime.zygote_client import ZygoteClient
 Operation = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 ACCEPTED = 202
 NO_CONTENT = 204
+STARTS_FOR_EACH_CORE = 2
 SYNCHRONOUS = "RequestResponse"
 
 
@@ -57,6 +59,7 @@ class LambdaService:
         xray_daemon_address: str | None = None,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         max_environments: int | None = None,
+        max_starting: int | None = None,
         idle_seconds: float | None = None,
         log_dir: Path | None = None,
         fetch_object: ObjectFetcher | None = None,
@@ -78,6 +81,7 @@ class LambdaService:
             self.statistics,
             work_dir / "environments",
             max_environments=max_environments,
+            max_starting=max_starting or STARTS_FOR_EACH_CORE * (os.cpu_count() or 1),
             idle_seconds=idle_seconds,
         )
         self._store = FunctionStore(identity)

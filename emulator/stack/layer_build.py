@@ -37,7 +37,8 @@ def read_layer(artifact: Artifact, cache_dir: Path, environment: Mapping[str, st
     if not artifact.needs_build:
         return zip_folder(artifact.path)
     variables = dict(environment if environment is not None else build_environment())
-    cached = layer_cache_path(artifact, cache_dir, variables)
+    # Absolute: make runs in another directory, and would take a relative ARTIFACTS_DIR to be in there.
+    cached = layer_cache_path(artifact, cache_dir.resolve(), variables)
     if not cached.is_file():
         _build(artifact, cached, variables)
     return cached.read_bytes()

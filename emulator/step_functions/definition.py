@@ -71,7 +71,7 @@ class _DefinitionReader:
         except DefinitionError as problem:
             self.diagnostics.append(problem.diagnostic)
         branch = self._read_branch(source, "", MACHINE_FIELDS, language)
-        return Machine(branch, timeout, source.get("Comment"))
+        return Machine(branch, timeout)
 
     def _read_branch(self, source: Any, location: str, fields: frozenset[str], language: QueryLanguage) -> Branch:
         """A branch, empty where it cannot be read; findings are collected, so that all are told at once."""

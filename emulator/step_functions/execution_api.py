@@ -205,10 +205,11 @@ class ExecutionApi:
         """GetExecutionHistory, of STANDARD executions only."""
         execution = self._find(request["executionArn"])
         include = request.get("includeExecutionData", True)
-        events = [event.to_api(include_data=include) for event in execution.history]
+        events = list(execution.history)
         if request.get("reverseOrder"):
             events.reverse()
-        return cut_page(events, request, "events")
+        page = cut_page(events, request, "events")
+        return {**page, "events": [event.to_api(include_data=include) for event in page["events"]]}
 
     def _find(self, arn: str) -> Execution:
         execution = self.by_arn.get(check_execution_arn(arn))

@@ -1,6 +1,7 @@
 """Runs Map and Parallel: several lanes at a time, all stopped by the first failure."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ async def run_parallel(
     try:
         await _run_together([run_one(index) for index in range(len(lanes))])
     except StateFailedError:
-        lane.previous = run.history.add("ParallelStateFailed", max(each.previous for each in lanes), state.name)
+        lane.previous = max(each.previous for each in lanes)
         raise
     lane.previous = max(each.previous for each in lanes)
     run.history.add("ParallelStateSucceeded", lane.previous, state.name)
@@ -60,7 +61,7 @@ async def run_map(run: RunContext, run_branch: RunBranch, state: MapState, lane:
     try:
         await _run_together([iterations.work(started, lane) for _ in range(workers)])
     except (StateFailedError, EvaluationError):
-        lane.previous = run.history.add("MapStateFailed", iterations.last_event, state.name)
+        lane.previous = iterations.last_event
         raise
     lane.previous = iterations.last_event
     run.history.add("MapStateSucceeded", lane.previous, state.name)
@@ -75,7 +76,7 @@ class _Iterations:
         self._run_branch = run_branch
         self._state = state
         self._scope = scope
-        self._remaining = enumerate(items)
+        self._remaining = deque(enumerate(items))
         self.outputs: list[Any] = [None] * len(items)
         self.last_event = 0
 
@@ -83,7 +84,8 @@ class _Iterations:
         """Runs iterations until no item is left."""
         history, name = self._run.history, self._state.name
         previous = started
-        for index, value in self._remaining:
+        while self._remaining:
+            index, value = self._remaining.popleft()
             details = {"name": name, "index": index}
             item = {"Index": index, "Value": value}
             lane = Lane(history.add("MapIterationStarted", previous, name, details), outer.variables, item)
@@ -91,6 +93,7 @@ class _Iterations:
                 data = self._select(value, item)
                 self.outputs[index] = (await self._run_branch(self._state.processor, data, lane)).value
             except StateFailedError:
+                self._remaining.clear()  # before the other workers are told to stop they begin nothing new
                 history.add("MapIterationFailed", lane.previous, name, details)
                 raise
             except asyncio.CancelledError:
@@ -98,7 +101,7 @@ class _Iterations:
                 raise
             finally:
                 self.last_event = previous = lane.previous
-            history.add("MapIterationSucceeded", previous, name, details)
+            self.last_event = history.add("MapIterationSucceeded", previous, name, details)
 
     def _select(self, value: Any, item: dict[str, Any]) -> Document:
         selector = self._state.item_selector

@@ -194,6 +194,8 @@ def _whole_number_at(path: JsonPath, field: str, least: int) -> Evaluate:
             value = path.read(scope)
         except PathNotFoundError as error:
             raise invalid_path(path) from error
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)  # AWS reads a number from a string here
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
             raise EvaluationError(
                 RUNTIME, f"The {field} field refers to value {encode_json(value)} which is not a valid integer"
@@ -205,4 +207,4 @@ def _whole_number_at(path: JsonPath, field: str, least: int) -> Evaluate:
 
 def invalid_path(path: JsonPath | ReferencePath) -> EvaluationError:
     """The failure of a path that leads nowhere."""
-    return EvaluationError(RUNTIME, f"Invalid path '{path.text}' : No results for path: {path.text}")
+    return EvaluationError(RUNTIME, f"Invalid path '{path.text}' : No results for path: {path.normalized}")

@@ -92,10 +92,16 @@ class Interpreter:
                 budget = budget or RetryBudget(state.retriers)
                 delay = budget.next_delay(failure.error, self._run.random)
                 if delay is None:
+                    self._record_failure(state, lane)
                     return self._catch(state, data, lane, failure, budget.total)
                 await self._run.clock.sleep(delay)
 
         return run
+
+    def _record_failure(self, state: GuardedState, lane: Lane) -> None:
+        # AWS tells MapStateFailed and ParallelStateFailed once no retry is left; a Task has events of its own.
+        if not isinstance(state, TaskState):
+            lane.previous = self._run.history.add(f"{kind_of(state)}StateFailed", lane.previous, state.name)
 
     def _catch(
         self, state: GuardedState, data: Document, lane: Lane, failure: StateFailedError, retry_count: int

@@ -16,6 +16,7 @@ from emulator.step_functions.jsonpath_parser import (
     Slice,
     Step,
     is_definite,
+    normalize,
     parse_steps,
 )
 from emulator.step_functions.scope import Scope
@@ -48,6 +49,11 @@ class JsonPath:
             raise PathError(f"a path must start with '$': '{text}'")
         self._steps = parse_steps(text, start=start)
         self._definite = is_definite(self._steps)
+
+    @property
+    def normalized(self) -> str:
+        """The path in bracket form, as AWS's messages have it."""
+        return normalize(self._steps, self.text)
 
     def read(self, scope: Scope) -> Any:
         """The node, or the list of nodes where the path may name several; raises PathNotFoundError."""
@@ -182,6 +188,11 @@ class ReferencePath:
         if not is_definite(steps):
             raise PathError(f"a reference path must name one place: '{text}'")
         self._steps = steps
+
+    @property
+    def normalized(self) -> str:
+        """The path in bracket form, as AWS's messages have it."""
+        return normalize(self._steps, self.text)
 
     def write(self, root: Any, value: Any) -> Any:
         """A copy of `root` with `value` in its place; objects on the way are made, `root` itself is not changed.

@@ -74,6 +74,15 @@ def is_definite(steps: tuple[Step, ...]) -> bool:
     )
 
 
+def normalize(steps: tuple[Step, ...], text: str) -> str:
+    """The path in the bracket form of AWS's messages, `text` where it may name several nodes."""
+    if not is_definite(steps):
+        return text
+    parts = [f"['{step.names[0]}']" if isinstance(step, Names) and step.names else "" for step in steps]
+    indexes = [f"[{step.indexes[0]}]" if isinstance(step, Indexes) else "" for step in steps]
+    return "$" + "".join(name + index for name, index in zip(parts, indexes, strict=True))
+
+
 class _Parser:
     def __init__(self, text: str, position: int) -> None:
         self.text = text
@@ -175,8 +184,9 @@ class _Parser:
         found = self._match(_QUOTED)
         if not found:
             raise PathError(f"expected a quoted name at position {self.position} of path '{self.text}'")
-        raw = found[1] if found[1] is not None else found[2]
-        return re.sub(r"\\(.)", r"\1", raw)
+        # Only the quote in use and the backslash itself can be escaped; AWS keeps any other backslash.
+        quote, raw = ("'", found[1]) if found[1] is not None else ('"', found[2])
+        return re.sub(rf"\\([\\{quote}])", r"\1", raw)
 
     def _any_of(self) -> tuple[Any, ...]:
         left = self._all_of()

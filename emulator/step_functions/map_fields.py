@@ -35,7 +35,6 @@ def read_map(name: str, reader: FieldReader, machine_type: str, read_inner: Read
         if "ItemSelector" in reader.source:
             raise reader.problem("You cannot specify both 'ItemSelector' and 'Parameters'")
         selector_field = "Parameters"
-    concurrency_field = "MaxConcurrencyPath" if "MaxConcurrencyPath" in reader.source else "MaxConcurrency"
     return MapState(
         name,
         reader.language,
@@ -43,10 +42,8 @@ def read_map(name: str, reader: FieldReader, machine_type: str, read_inner: Read
         catchers=read_catchers(reader),
         processor=read_inner(processor, reader.at(processor_field), reader, PROCESSOR_FIELDS),
         items=_read_items(reader),
-        items_field="Items" if reader.is_jsonata else "ItemsPath",
         item_selector=reader.template(selector_field),
         max_concurrency=reader.whole_number("MaxConcurrency", least=0),
-        max_concurrency_field=concurrency_field,
     )
 
 

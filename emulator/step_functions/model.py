@@ -80,7 +80,6 @@ class ChoiceBranch:
 
     next: str
     condition: Evaluate | None = None
-    condition_source: str = ""
     rule: Rule | None = None
     assign: Template | None = None
     output: Template | None = None
@@ -99,7 +98,6 @@ class WaitState(State):
     """Waits for some seconds or until a time; exactly one of the two is set."""
 
     seconds: Evaluate | None = None
-    seconds_field: str = "Seconds"
     timestamp: Evaluate | None = None
     timestamp_field: str = "Timestamp"
 
@@ -138,10 +136,8 @@ class MapState(GuardedState):
 
     processor: Branch = field(kw_only=True)
     items: Evaluate | None = None
-    items_field: str = "Items"
     item_selector: Template | None = None
     max_concurrency: Evaluate | None = None
-    max_concurrency_field: str = "MaxConcurrency"
 
 
 @dataclass(slots=True)
@@ -150,4 +146,3 @@ class Machine:
 
     branch: Branch
     timeout_seconds: int | None = None
-    comment: str | None = None

@@ -94,7 +94,7 @@ class RunContext:
         if document.exceeds():
             raise data_limit_exceeded(state.name)
         details: dict[str, Any] = {"name": state.name, "output": document}
-        if assigned is not None:
+        if assigned:
             details["assignedVariables"] = self._check_assigned(state, assigned)
             lane.assign(assigned)
         lane.previous = self.history.add(f"{kind_of(state)}StateExited", lane.previous, state.name, details)

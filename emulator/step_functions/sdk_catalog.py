@@ -19,6 +19,15 @@ from emulator.step_functions.failures import StateFailedError
 SDK_CLIENT_EXCEPTION = "SdkClientException"
 
 
+# botocore's table of service ids lacks these four.
+_IRREGULAR = {
+    "ds-data": "directoryservicedata",
+    "lexv2-models": "lexmodelsv2",
+    "lexv2-runtime": "lexruntimev2",
+    "sms-voice": "pinpointsmsvoice",
+}
+
+
 class UnknownActionError(LookupError):
     """A service or action that AWS does not have."""
 
@@ -52,7 +61,7 @@ def load_service(service: str) -> ServiceModel:
 def _services_by_sdk_name() -> dict[str, str]:
     # "logs" is "cloudwatchlogs" and "stepfunctions" is "sfn" to the SDK for Java: its names are the service ids.
     names = _loader().list_available_services("service-2")
-    return {EVENT_ALIASES.get(name, name).replace("-", ""): name for name in names}
+    return {_IRREGULAR.get(name, EVENT_ALIASES.get(name, name).replace("-", "")): name for name in names}
 
 
 def find_action(sdk_service: str, action: str) -> SdkAction:

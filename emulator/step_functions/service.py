@@ -1,6 +1,7 @@
 """The Step Functions service: its API, and a way to start executions from Python."""
 
 import asyncio
+import inspect
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -146,6 +147,6 @@ def _operations_of(part: object) -> dict[str, Operation]:
     operations = {}
     for name in dir(part):
         method = getattr(part, name)
-        if not name.startswith("_") and asyncio.iscoroutinefunction(method):
+        if not name.startswith("_") and inspect.iscoroutinefunction(method):
             operations["".join(word.capitalize() for word in name.split("_"))] = method
     return operations

@@ -118,7 +118,7 @@ class StateReader:
         field = given[0]
         if field.startswith("Seconds"):
             seconds = reader.whole_number("Seconds", least=0)
-            return WaitState(name, reader.language, seconds=seconds, seconds_field=field)
+            return WaitState(name, reader.language, seconds=seconds)
         fixed = reader.source.get("Timestamp")
         if isinstance(fixed, str) and not is_expression(fixed) and parse_timestamp(fixed) is None:
             raise reader.problem("String does not match RFC3339 timestamp", "Timestamp")
@@ -202,18 +202,17 @@ def _read_choice_branch(reader: FieldReader) -> ChoiceBranch:
     reader.require("Condition")
     condition = reader.source["Condition"]
     if isinstance(condition, bool):
-        return _jsonata_branch(reader, target, lambda _scope: condition, str(condition))
+        return _jsonata_branch(reader, target, lambda _scope: condition)
     if not isinstance(condition, str) or not is_expression(condition):
         raise reader.problem("The field 'Condition' must be a JSONata expression or a boolean", "Condition")
     expression = reader.expression("Condition")
-    return _jsonata_branch(reader, target, lambda scope: _truth(expression, scope), expression.source)
+    return _jsonata_branch(reader, target, lambda scope: _truth(expression, scope))
 
 
-def _jsonata_branch(reader: FieldReader, target: str, condition: Evaluate, source: str) -> ChoiceBranch:
+def _jsonata_branch(reader: FieldReader, target: str, condition: Evaluate) -> ChoiceBranch:
     return ChoiceBranch(
         target,
         condition=condition,
-        condition_source=source,
         assign=reader.assign(),
         output=reader.template("Output"),
     )

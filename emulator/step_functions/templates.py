@@ -26,13 +26,12 @@ class TemplateError(ValueError):
 
 
 class Template:
-    """A compiled template. `constant` says that it holds nothing to evaluate."""
+    """A compiled template with its source; one that holds nothing to evaluate gives its source."""
 
-    __slots__ = ("constant", "evaluate", "source")
+    __slots__ = ("evaluate", "source")
 
     def __init__(self, source: Any, evaluate: Evaluate | None) -> None:
         self.source = source
-        self.constant = evaluate is None
         self.evaluate: Evaluate = evaluate if evaluate is not None else lambda _scope: source
 
 

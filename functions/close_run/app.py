@@ -24,6 +24,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request,
         tenant_group=settings.tenant_group,
         wait_seconds=min(settings.close_run_wait_seconds, context.get_remaining_time_in_millis() / 1000 - 5),
+        retention_days=settings.ledger_retention_days,
         database=database,
         store=store,
         observer=observe_invocation(logger, context, run_id=request.run_id),

@@ -14,7 +14,9 @@ from job import job
 # Outside the handler: an environment keeps them from invocation to invocation.
 settings = WriteRowsSettings.from_environment(os.environ)
 logger = make_logger(settings.tenant_group)
-database = MysqlDatabase(settings, password_source(settings))
+# A failover takes up to a minute, and a batch has a bounded number of retries: waiting inside one makes them last.
+# The function's own time-out is at least 30 s.
+database = MysqlDatabase(settings, password_source(settings), patience_seconds=20)
 store = S3Store(settings.run_bucket)
 
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from emulator.step_functions import Execution
 from express_batch.chunks import Slice
 from express_batch.close_run import ClosingRequest
 from express_batch.failures import read_failures
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.run_layout import chunk_key, failures_prefix
+
+from emulator.step_functions import Execution
 from tests.emulator.step_functions.doubles import FunctionError
 from tests.fakes.database import LedgerDatabase
 from tests.fakes.job import ValueJob
@@ -54,9 +55,7 @@ class RealSteps:
 
 def run(steps: RealSteps) -> tuple[Execution, Batch]:
     """The ended execution of the real state machine."""
-    batch = Batch(
-        functions={"ListUsers": steps.list_users, "SyncUsers": steps.sync_users, "CloseRun": steps.close_run}
-    )
+    batch = Batch(functions={"ListUsers": steps.list_users, "SyncUsers": steps.sync_users, "CloseRun": steps.close_run})
     return batch.run(UsersPerInvocation=3), batch
 
 

@@ -54,6 +54,7 @@ def end_run(database: MysqlDatabase, store: MemoryStore, listing: dict[str, Any]
         ClosingRequest.from_event(listing),
         tenant_group="blue",
         wait_seconds=0,
+        retention_days=7,
         database=database,
         store=store,
         observer=RecordingObserver(),
@@ -204,3 +205,19 @@ def test_closing_is_refused_with_the_remedy_when_the_ledger_is_missing(database:
             end_run(database, store, listing)
     finally:
         probe.query("RENAME TABLE kept TO batch_write")
+
+
+def test_closing_forgets_the_records_of_old_runs_of_its_own_group_alone(database: MysqlDatabase, probe: Probe) -> None:
+    # GIVEN records of a run 8 days old, one 6 days old, and an old one of another group
+    probe.execute_many(
+        "INSERT INTO batch_write VALUES (%s, %s, '0-0-a-0', 0, 0, x'01')",
+        [("blue", "20261114T083000Z"), ("blue", "20261116T083000Z"), ("red", "20261114T083000Z")],
+    )
+    seed(probe, 1)
+    store = MemoryStore()
+
+    # WHEN a run is closed that keeps 7 days
+    end_run(database, store, start_run(database, store))
+
+    left = probe.query("SELECT tenant_group, run_id FROM batch_write ORDER BY tenant_group, run_id")
+    assert left == [("blue", "20261116T083000Z"), ("red", "20261114T083000Z")]

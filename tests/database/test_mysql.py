@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -248,3 +249,17 @@ def test_password_is_made_anew_for_each_connection(server: Server, probe: Probe)
     database.close()
 
     assert len(made) == 3
+
+
+def test_transaction_waits_for_a_server_that_comes_back_when_it_has_patience(server: Server, probe: Probe) -> None:
+    # GIVEN a server that was killed, and a writer with patience
+    database = MysqlDatabase(server.settings, lambda: server.settings.database_password, patience_seconds=30)
+    server.kill()
+
+    # WHEN it comes back while the writer waits
+    with ThreadPoolExecutor(1) as writers:
+        answer = writers.submit(database.run_transaction, lambda tx: tx.query("SELECT 1"))
+        server.restart()
+
+        assert answer.result() == [(1,)]
+    database.close()

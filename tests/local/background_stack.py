@@ -122,7 +122,9 @@ class BackgroundStack:
         bucket = self.stack.stack.outputs["RunBucketName"]
         keys = [
             item["Key"]
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"runs/{run_id}/failures/")
+            for page in client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"runs/{run_id}/failures/"
+            )
             for item in page.get("Contents", [])
         ]
         return [json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]

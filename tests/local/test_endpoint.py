@@ -40,7 +40,7 @@ def test_mapping_has_every_failure_property_of_the_template(stack: BackgroundSta
     (mapping,) = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
 
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert mapping["MaximumRetryAttempts"] == 5
+    assert mapping["MaximumRetryAttempts"] == 20
     assert mapping["MaximumRecordAgeInSeconds"] == 3600
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].startswith("arn:aws:sqs:")
@@ -86,7 +86,7 @@ def test_program_of_its_own_can_create_function_and_state_machine(stack: Backgro
     machines.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
     lambdas.delete_function(FunctionName="twice")
     assert json.loads(described["output"]) == {"twice": 42}
-    assert [event["type"] for event in history][0] == "ExecutionStarted"
+    assert history[0]["type"] == "ExecutionStarted"
     assert history[-1]["type"] == "ExecutionSucceeded"
 
 
@@ -94,5 +94,3 @@ def test_template_resources_without_effect_are_listed_by_name(stack: BackgroundS
     names = {item.resource_type for item in stack.stack.stack.not_emulated}
 
     assert {"AWS::IAM::Role", "AWS::Scheduler::Schedule"} <= names
-
-

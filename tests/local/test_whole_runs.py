@@ -19,7 +19,8 @@ def read_rows(stack: BackgroundStack) -> dict[str, tuple[int, str, datetime]]:
 def expected_rows(stack: BackgroundStack) -> dict[str, tuple[int, str, datetime]]:
     """The same by the partner API's last good answers."""
     return {
-        user_id: (answer.points, answer.tier, parse_time(answer.updated_at)) for user_id, answer in stack.answers().items()
+        user_id: (answer.points, answer.tier, parse_time(answer.updated_at))
+        for user_id, answer in stack.answers().items()
     }
 
 

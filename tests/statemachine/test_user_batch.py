@@ -272,3 +272,13 @@ def test_machine_ends_by_its_own_time_out_before_express_does() -> None:
     assert execution.status == "TIMED_OUT"
     assert execution.stop_date is not None
     assert execution.stop_date - execution.start_date == 295
+
+
+def test_slices_are_told_to_leave_close_run_its_time() -> None:
+    batch = Batch()
+
+    execution = batch.run(CloseRunWaitSeconds=30)
+
+    deadlines = {event["deadline"] for event in batch.events_of("SyncUsers")}
+    # 295 s of the machine, less CloseRun's wait and its own 20 s, less 5 s.
+    assert deadlines == {round((execution.start_date + 240) * 1000)}

@@ -44,10 +44,10 @@ class Batch:
 
     def __post_init__(self) -> None:
         self.lambdas = FakeLambda(
-            {"ListUsers": self.list_users, "SyncUsers": lambda event: sync(event), "CloseRun": self.close_run}
+            {"ListUsers": self.list_users, "SyncUsers": sync, "CloseRun": self.close_run}
             | self.functions
         )
-        self.sdk = FakeSdk({("s3", "PutObject"): lambda parameters: self.put_object(parameters)})
+        self.sdk = FakeSdk({("s3", "PutObject"): self.put_object})
 
     def run(self, data: Any = None, **substitutions: str | int) -> Execution:
         """The ended execution."""

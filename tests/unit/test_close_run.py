@@ -60,6 +60,7 @@ class Stage:
             ClosingRequest.from_event(EVENT),
             tenant_group="blue",
             wait_seconds=wait_seconds,
+            retention_days=7,
             database=self.database,
             store=self.store,
             observer=self.observer,
@@ -82,7 +83,7 @@ def test_run_is_complete_when_all_are_written() -> None:
         "users_missing": 0,
         "failed_by_reason": {},
     }
-    ((statement, parameters),) = stage.database.statements
+    statement, parameters = stage.database.statements[0]
     assert statement.startswith("UPDATE batch_run")
     assert parameters == ("COMPLETE", 15, 15, 0, 0, "blue", RUN)
 
@@ -116,6 +117,7 @@ def test_run_of_no_users_is_complete() -> None:
         ClosingRequest.from_event({"run_id": RUN, "users_listed": 0, "chunks": []}),
         tenant_group="blue",
         wait_seconds=60,
+        retention_days=7,
         database=stage.database,
         store=stage.store,
         observer=stage.observer,

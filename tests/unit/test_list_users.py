@@ -1,11 +1,18 @@
 """ListUsers: one execution has the run, and its users are all in its chunks."""
 
 import json
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from express_batch.chunks import read_chunk
-from express_batch.errors import InvalidEventError, ListingTooLargeError, SettingsError, StorageUnavailableError
+from express_batch.errors import (
+    InvalidEventError,
+    JobQueryError,
+    ListingTooLargeError,
+    SettingsError,
+    StorageUnavailableError,
+)
 from express_batch.job_contract import User
 from express_batch.list_users import MAX_LISTING_BYTES, StartRequest, list_users
 from express_batch.run_layout import started_key
@@ -28,7 +35,11 @@ def make_users(count: int) -> list[User]:
 
 
 def start(
-    store: MemoryStore, database: LedgerDatabase, request: StartRequest = START, chunk_size: int = 10
+    store: MemoryStore,
+    database: LedgerDatabase,
+    request: StartRequest = START,
+    chunk_size: int = 10,
+    now: float = 1_000_000.0,
 ) -> dict[str, Any]:
     return list_users(
         request,
@@ -38,6 +49,7 @@ def start(
         database=database,
         store=store,
         observer=RecordingObserver(),
+        now=lambda: now,
     )
 
 
@@ -159,3 +171,35 @@ def test_request_is_what_the_state_machine_sends() -> None:
 def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
     with pytest.raises(InvalidEventError):
         StartRequest.from_event(event)
+
+
+class BrokenDatabase(LedgerDatabase):
+    """Refuses the job's query."""
+
+    def stream_users(self, query: str) -> Generator[User, None, None]:
+        raise JobQueryError("refused")
+        yield
+
+
+@pytest.mark.parametrize(("seconds_later", "started"), [(299, False), (301, True)])
+def test_run_is_taken_over_when_its_execution_died_before_it_had_listed(seconds_later: int, started: bool) -> None:
+    # GIVEN an execution that claimed the run and failed
+    store, database = MemoryStore(), LedgerDatabase(make_users(4))
+    with pytest.raises(JobQueryError):
+        start(store, BrokenDatabase(), now=1000.0)
+
+    # WHEN somebody starts the same run again, after or within the life of an Express execution
+    listing = start(store, database, StartRequest(START.scheduled_time, "execution-2"), now=1000.0 + seconds_later)
+
+    assert listing["started"] is started
+
+
+def test_run_that_was_listed_is_not_taken_over_however_old_it_is() -> None:
+    store = MemoryStore()
+    start(store, LedgerDatabase(make_users(4)), now=1000.0)
+
+    listing = start(
+        store, LedgerDatabase(make_users(4)), StartRequest(START.scheduled_time, "execution-2"), now=1_000_000.0
+    )
+
+    assert listing["started"] is False

@@ -1,6 +1,7 @@
 """SyncUsers: a slice's users, as rows in the stream or as failures in the bucket."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -38,9 +39,16 @@ class Stage:
             for user in USERS
         }
 
-    def sync(self, start: int = 2, end: int = 6, attempt: str = ATTEMPT, seconds_left: float = 60.0) -> dict[str, int]:
+    def sync(
+        self,
+        start: int = 2,
+        end: int = 6,
+        attempt: str = ATTEMPT,
+        seconds_left: float = 60.0,
+        deadline: float | None = None,
+    ) -> dict[str, int]:
         return sync_users(
-            Slice(RUN, 3, start, end),
+            Slice(RUN, 3, start, end, deadline),
             invocation=Invocation(attempt, seconds_left),
             job=ValueJob(),
             calls_in_flight=10,
@@ -178,3 +186,18 @@ def test_spans_carry_counts_and_no_users() -> None:
         "call partner API": {"synced": 3, "failed": 1},
         "send rows": {},
     }
+
+
+def test_slice_that_begins_when_the_run_has_to_be_closed_calls_nobody_and_accounts_for_all() -> None:
+    # GIVEN a run whose time for calls is over
+    stage = Stage()
+
+    counts = stage.sync(2, 6, deadline=time.time() - 1)
+
+    assert counts == {"synced": 0, "failed": 4}
+    (key,) = stage.failure_keys
+    assert {item.reason for item in read_failures(stage.store.objects[key])} == {"TimeLeftError"}
+
+
+def test_slice_has_its_invocations_time_when_the_run_has_more() -> None:
+    assert Stage().sync(2, 6, deadline=time.time() + 1000) == {"synced": 4, "failed": 0}

@@ -52,6 +52,7 @@ class Slice:
     chunk: int
     start: int
     end: int  # exclusive
+    deadline: float | None = None  # seconds since 1970, from when on the time left belongs to CloseRun
 
     @classmethod
     def from_event(cls, event: object) -> "Slice":
@@ -62,7 +63,16 @@ class Slice:
         for name, value in numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise InvalidEventError(f"{name} is {value!r}: expected a whole number from 0")
-        slice_ = cls(check_run_id(event.get("run_id")), event["chunk"], event["start"], event["end"])
+        deadline = event.get("deadline")  # milliseconds, as JSONata has them
+        if deadline is not None and (not isinstance(deadline, (int, float)) or isinstance(deadline, bool)):
+            raise InvalidEventError(f"deadline is {deadline!r}: expected milliseconds since 1970")
+        slice_ = cls(
+            check_run_id(event.get("run_id")),
+            event["chunk"],
+            event["start"],
+            event["end"],
+            None if deadline is None else deadline / 1000,
+        )
         if slice_.start >= slice_.end:
             raise InvalidEventError(f"start {slice_.start} is not below end {slice_.end}")
         return slice_

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from express_batch import ledger
@@ -18,6 +19,9 @@ from express_batch.run_layout import check_run_id, failures_prefix
 FAILURE_READERS = 16
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+# More than a run adds where an invocation takes one user, so that the ledger shrinks even then.
+FORGET_ROWS = 5_000
+FORGET_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def close_run(
     *,
     tenant_group: str,
     wait_seconds: float,
+    retention_days: int,
     database: Database,
     store: ObjectStore,
     observer: Observer,
@@ -98,6 +103,7 @@ def close_run(
         pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
         account, reasons = _count(request, tenant_group, database, failures)
     database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
+    _forget_old_writes(request.run_id, tenant_group, retention_days, database, observer)
     observer.log(
         "run closed",
         status=account.status,
@@ -116,6 +122,23 @@ def close_run(
         "users_missing": account.users_missing,
         "failed_by_reason": reasons,
     }
+
+
+def _forget_old_writes(
+    run_id: str, tenant_group: str, retention_days: int, database: Database, observer: Observer
+) -> None:
+    """Remove what the ledger noted of single records long ago; the runs' own accounts in batch_run stay."""
+    closed = datetime.strptime(run_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    before = (closed - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
+    removed = 0
+    for _ in range(FORGET_ROUNDS):
+        # Small transactions, so that no writer waits for one.
+        count = database.run_transaction(lambda tx: ledger.forget_writes(tx, tenant_group, before, FORGET_ROWS))
+        removed += count
+        if count < FORGET_ROWS:
+            break
+    if removed:
+        observer.log("old ledger entries removed", rows=removed)
 
 
 def _count(

@@ -21,6 +21,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiUnreachableError             no connection, or dropped in mid-answer
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
+├── TimeLeftError                   the time was over before an answer came
 └── MalformedAnswerError            an answer that the job cannot turn into a row
 
 Lambda reports the class's name as `errorType`, and a state machine matches exactly that name, not
@@ -121,6 +122,10 @@ class ApiRejectedError(PartnerApiError):
 
 class AnswerTooLargeError(PartnerApiError):
     """The answer has more bytes than one may have."""
+
+
+class TimeLeftError(PartnerApiError):
+    """The time was over before an answer came."""
 
 
 class MalformedAnswerError(PartnerApiError):

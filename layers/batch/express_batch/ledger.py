@@ -101,6 +101,17 @@ def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccou
     )
 
 
+def forget_writes(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:
+    """How many rows of runs before `before_run_id` were removed, at most `limit`; run ids sort by their time."""
+    try:
+        return tx.execute(
+            "DELETE FROM batch_write WHERE tenant_group = %s AND run_id < %s LIMIT %s",
+            (tenant_group, before_run_id, limit),
+        )
+    except TableMismatchError as error:
+        raise _schema_error("batch_write", error) from error
+
+
 def _guarded_execute(tx: Transaction, statement: str, parameters: tuple[object, ...]) -> None:
     try:
         tx.execute(statement, parameters)

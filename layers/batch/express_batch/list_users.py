@@ -1,6 +1,8 @@
 """ListUsers: claims the run, lists its users into chunks in S3, and answers with counts only."""
 
 import json
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,12 +15,13 @@ from express_batch.errors import InvalidEventError, ListingTooLargeError, Settin
 from express_batch.job_contract import Job
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import chunk_key, make_run_id, started_key
+from express_batch.run_layout import chunk_key, listing_key, make_run_id, started_key
 
 # A state's payload is limited to 262,144 bytes and DataLimitExceeded cannot be caught, so the guard is here
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 MAX_LISTING_BYTES = 240_000
 CHUNK_WRITERS = 8
+LONGEST_EXECUTION_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ def list_users(
     database: Database,
     store: ObjectStore,
     observer: Observer,
+    now: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """{"run_id", "started", "users_listed", "chunks": [{"chunk", "user_count"}]}.
 
@@ -57,7 +61,7 @@ def list_users(
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
     run_id = make_run_id(request.scheduled_time)
-    if not _claim_run(store, run_id, request):
+    if not _claim_run(store, run_id, request, now()):
         observer.log("run already started", run_id=run_id)
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
@@ -77,11 +81,26 @@ def list_users(
             f"raise ChunkSize above {chunk_size}"
         )
     database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+    store.put(listing_key(run_id), json.dumps(answer).encode())
     observer.log("users listed", run_id=run_id, users_listed=listed, chunks=len(chunks))
     return answer
 
 
-def _claim_run(store: ObjectStore, run_id: str, request: StartRequest) -> bool:
-    """True when this execution owns the run: it is the first, or it repeats its own ListUsers."""
-    claim = json.dumps({"execution": request.execution, "scheduled_time": request.scheduled_time}).encode()
-    return store.put_if_absent(started_key(run_id), claim) or store.get(started_key(run_id)) == claim
+def _claim_run(store: ObjectStore, run_id: str, request: StartRequest, now: float) -> bool:
+    """True when this execution owns the run: it is the first, it repeats its own ListUsers, or the first one died.
+
+    An Express execution lives for 5 minutes at most. A claim that is older and has no listing is that of an execution
+    which failed before it called for anybody, so whoever starts the run again must not be told that it was done.
+    """
+    key = started_key(run_id)
+    claim = {"execution": request.execution, "scheduled_time": request.scheduled_time, "claimed_at": now}
+    body = json.dumps(claim).encode()
+    if store.put_if_absent(key, body):
+        return True
+    held = json.loads(store.get(key) or b"{}")
+    if held.get("execution") == request.execution:
+        return True
+    if now - held.get("claimed_at", now) <= LONGEST_EXECUTION_SECONDS or store.get(listing_key(run_id)) is not None:
+        return False
+    store.put(key, body)
+    return True

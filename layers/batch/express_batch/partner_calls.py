@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from express_batch.errors import ApiThrottledError, MalformedAnswerError, PartnerApiError
+from express_batch.errors import ApiThrottledError, MalformedAnswerError, PartnerApiError, TimeLeftError
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
 from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
@@ -59,7 +59,10 @@ async def fetch_slice(
         job, api, policy or RetryPolicy(), jitter, now_microseconds, asyncio.get_running_loop().time() + seconds_left
     )
     work = enumerate(users, first_position)
-    workers = [asyncio.ensure_future(caller.take_users(work)) for _ in range(min(calls_in_flight, len(users)))]
+    workers = [
+        asyncio.ensure_future(caller.take_users(work))
+        for _ in range(min(calls_in_flight, len(users)) if seconds_left > 0 else 0)
+    ]
     if workers:
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
@@ -76,7 +79,7 @@ async def fetch_slice(
                     position,
                     user.user_id,
                     user.tenant_id,
-                    "TimeLeftError",
+                    TimeLeftError.__name__,
                     "the invocation's time ran out before an answer came",
                 )
             )

@@ -38,6 +38,11 @@ def started_key(run_id: str) -> str:
     return f"runs/{run_id}/started.json"
 
 
+def listing_key(run_id: str) -> str:
+    """What ListUsers answered, once every chunk is there; a claim without it may be a dead execution's."""
+    return f"runs/{run_id}/listing.json"
+
+
 def chunk_key(run_id: str, chunk: int) -> str:
     """The users of one chunk. New in each run, so no environment can hold a stale list."""
     return f"runs/{run_id}/chunks/{chunk:05d}.json"

@@ -95,7 +95,10 @@ class WriteRowsSettings(DatabaseSettings):
 class CloseRunSettings(DatabaseSettings):
     """Settings of close_run."""
 
+    LEAST: ClassVar[Mapping[str, float]] = {"ledger_retention_days": 1}
+
     close_run_wait_seconds: float = 60.0
+    ledger_retention_days: int = 7
 
 
 @dataclass(frozen=True)

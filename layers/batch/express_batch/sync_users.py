@@ -68,7 +68,7 @@ def sync_users(
                 job=job,
                 api=api,
                 calls_in_flight=calls_in_flight,
-                seconds_left=invocation.seconds_left - SENDING_SECONDS - (time.monotonic() - started),
+                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started)),
                 now_microseconds=lambda: time.time_ns() // 1000,
             )
         )
@@ -98,3 +98,10 @@ def sync_users(
             failures=answers.failures,
         )
     return {"synced": len(answers.rows), "failed": len(answers.failures)}
+
+
+def _seconds_for_calls(slice_: Slice, invocation_seconds: float) -> float:
+    """Until the rows must be sent: by this invocation's end and by the moment when the run has to be closed."""
+    if slice_.deadline is not None:
+        invocation_seconds = min(invocation_seconds, slice_.deadline - time.time())
+    return invocation_seconds - SENDING_SECONDS

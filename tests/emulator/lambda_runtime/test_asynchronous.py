@@ -59,7 +59,7 @@ async def send(service: LambdaService, event: Any) -> None:
     request = {"FunctionName": "sync_users", "InvocationType": "Event", "Payload": json.dumps(event).encode()}
     answer = await service.call("Invoke", request)
     assert answer == {"StatusCode": 202, "Payload": b""}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await service.queue.drain()
 
 

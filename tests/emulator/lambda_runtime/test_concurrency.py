@@ -104,7 +104,7 @@ def test_idle_environment_makes_way_for_another_function(runtime_dir: Path, tmp_
             await meeting.arrived()
             assert (await invoke(service, function="list_users")).payload == b'"done"'
             await meeting.release()
-            await busy
+            assert (await busy).function_error is None
 
     asyncio.run(scenario())
 

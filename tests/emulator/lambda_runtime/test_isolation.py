@@ -83,7 +83,7 @@ def test_environment_has_exactly_lambdas_variables_and_the_functions(
             }
             arn = "arn:aws:lambda:us-east-1:123456789012:function:sync_users"
             assert seen["context"] == ["sync_users", "$LATEST", "128", arn, "/aws/lambda/sync_users", stream]
-            assert 0 < seen["remaining"] <= 3000
+            assert 0 < seen["remaining"] <= 30_000
             assert (seen["cwd"], seen["group"], seen["stdin"]) == (task_root, True, "")
 
     asyncio.run(scenario())

@@ -192,7 +192,7 @@ def test_publish_version_answers_the_last_when_nothing_changed(tmp_path: Path) -
         versions = (await service.call("ListVersionsByFunction", NAME))["Versions"]
         assert [(version["Version"], version["Timeout"]) for version in versions] == [
             ("$LATEST", 9),
-            ("1", 3),
+            ("1", 30),
             ("2", 9),
         ]
 

@@ -49,6 +49,14 @@ def test_read_layer_gives_what_the_target_made_when_there_is_a_makefile(layer: A
     assert files == {"python/shared.py": "SHARED = 1\n", "python/machine.txt": "3.11 x86_64\n"}
 
 
+def test_read_layer_finds_what_was_built_when_the_cache_is_a_relative_path(
+    layer: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert "python/shared.py" in _files(read_layer(layer, Path("cache"), _MACHINE))
+
+
 def test_read_layer_leaves_the_source_folder_alone_when_it_builds(layer: Artifact, tmp_path: Path) -> None:
     read_layer(layer, tmp_path / "cache", _MACHINE)
 

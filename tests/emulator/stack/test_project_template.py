@@ -133,7 +133,7 @@ def test_template_gives_the_mapping_its_failure_properties_when_it_is_made(stack
         "MaximumBatchingWindowInSeconds": 0,
         "ParallelizationFactor": 2,
         "BisectBatchOnFunctionError": True,
-        "MaximumRetryAttempts": 5,
+        "MaximumRetryAttempts": 20,
         "MaximumRecordAgeInSeconds": 3600,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": made.resources["FailedRecordsQueue"].attributes["Arn"]}},

@@ -79,7 +79,7 @@ def test_history_of_a_map_leads_each_iteration_back_to_its_start() -> None:
 
     events = get_history(jsonata("M", M=state), {})
 
-    # AWS starts the next iteration after the last state's exit, and MapIterationSucceeded ends a branch of its own.
+    # As AWS does: the next iteration follows the last state's exit, the Map's end the last MapIterationSucceeded.
     assert [(event["id"], event["previousEventId"], event["type"]) for event in events[2:]] == [
         (3, 2, "MapStateStarted"),
         (4, 3, "MapIterationStarted"),
@@ -90,8 +90,8 @@ def test_history_of_a_map_leads_each_iteration_back_to_its_start() -> None:
         (9, 8, "PassStateEntered"),
         (10, 9, "PassStateExited"),
         (11, 10, "MapIterationSucceeded"),
-        (12, 10, "MapStateSucceeded"),
-        (13, 10, "MapStateExited"),
+        (12, 11, "MapStateSucceeded"),
+        (13, 11, "MapStateExited"),
         (14, 13, "ExecutionSucceeded"),
     ]
     assert events[2]["mapStateStartedEventDetails"] == {"length": 2}

@@ -68,6 +68,23 @@ def test_path_is_refused_when_it_does_not_parse(path: str) -> None:
         JsonPath(path)
 
 
+def test_path_keeps_a_backslash_that_escapes_nothing() -> None:
+    scope = Scope({'a\\"b': 1, "it's": 2, "back\\slash": 3}, {}, {})
+
+    assert JsonPath("$['a\\\"b']").read(scope) == 1
+    assert JsonPath("$['it\\'s']").read(scope) == 2
+    assert JsonPath("$['back\\\\slash']").read(scope) == 3
+
+
+def test_missing_path_is_told_in_awss_words() -> None:
+    execution = run_machine(jsonpath("A", A={"Type": "Pass", "InputPath": "$.a[0].b", "End": True}), {})
+
+    assert execution.cause == (
+        "An error occurred while executing the state 'A' (entered at the event id #2). "
+        "Invalid path '$.a[0].b' : No results for path: $['a'][0]['b']"
+    )
+
+
 def test_path_function_is_refused_by_name() -> None:
     with pytest.raises(PathError, match=r"not implemented by this emulator: the path function 'length\(\)'"):
         JsonPath("$.book.length()")

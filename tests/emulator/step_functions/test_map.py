@@ -112,6 +112,20 @@ def test_map_stops_the_other_iterations_and_abandons_their_calls_when_one_fails(
     assert types[-2:] == ["MapStateFailed", "ExecutionFailed"]
 
 
+def test_map_begins_no_further_item_when_one_fails_as_another_ends() -> None:
+    async def function(payload: int) -> None:
+        await asyncio.sleep(1)
+        if payload == 1:
+            raise FunctionError("Broken")
+
+    functions = FakeLambda({"f": function})
+
+    execution = run_machine(map_of(invoke("f"), MaxConcurrency=2), [1, 2, 3, 4], functions=functions)
+
+    assert execution.error == "Broken"
+    assert [call.payload for call in functions.calls] == [1, 2]
+
+
 def test_map_runs_all_iterations_again_when_the_map_is_retried() -> None:
     attempts: list[int] = []
 
@@ -128,6 +142,7 @@ def test_map_runs_all_iterations_again_when_the_map_is_retried() -> None:
     assert attempts == [1, 2, 1, 2]
     assert execution.output == [1, 2]
     assert event_types(execution).count("MapStateStarted") == 2
+    assert "MapStateFailed" not in event_types(execution)  # AWS tells it once no retry is left
 
 
 def test_item_selector_sees_input_index_and_value() -> None:
@@ -191,6 +206,17 @@ def test_map_takes_paths_and_the_deprecated_fields_when_it_is_jsonpath() -> None
     execution = run_machine(jsonpath("M", M=state), {"items": [5], "limit": 1, "name": "n"})
 
     assert execution.output["done"] == [{"value": 5, "index": 0, "name": "n"}]
+
+
+def test_max_concurrency_path_takes_a_number_written_as_a_string() -> None:
+    functions = FakeLambda({"f": sleeping(1)})
+    state = map_of(invoke("f"))["States"]["M"] | {"MaxConcurrencyPath": "$.limit", "ItemsPath": "$.items"}
+    definition = jsonpath("M", M=state)
+    definition["States"]["M"]["ItemProcessor"]["States"]["I"]["QueryLanguage"] = "JSONata"
+
+    run_machine(definition, {"limit": "2", "items": [1, 2, 3]}, functions=functions)
+
+    assert functions.most_in_flight == 2
 
 
 def test_map_fails_when_the_iterations_give_more_than_the_payload_limit() -> None:

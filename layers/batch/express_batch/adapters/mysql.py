@@ -21,6 +21,8 @@ T = TypeVar("T")
 # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html); PyMySQL's own bound is 1,024,000.
 MAX_STATEMENT_BYTES = 16_000
 TRANSACTION_ATTEMPTS = 6
+FIRST_CONNECT_DELAY_SECONDS = 0.25
+LONGEST_CONNECT_DELAY_SECONDS = 3.0
 DEADLOCK_CODES = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 # Values that one row is to blame for.
 ROW_CODES = {
@@ -66,17 +68,23 @@ class _BoundedCursor(pymysql.cursors.Cursor):
 class MysqlDatabase:
     """A Database. Not for several threads."""
 
-    def __init__(self, settings: DatabaseSettings, make_password: Callable[[], str]) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, make_password: Callable[[], str], *, patience_seconds: float = 0.0
+    ) -> None:
+        """`patience_seconds` is how long a transaction waits for a database that takes no connection."""
         self._settings = settings
+        self._patience_seconds = patience_seconds
         self._make_password = make_password
         self._connection: Any = None
 
     def run_transaction(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, committed; `work` runs again after a dead-lock or on a new connection."""
         attempt = 0
+        give_up = time.monotonic() + self._patience_seconds
         while True:
             attempt += 1
             try:
+                self._connect_patiently(give_up)
                 return self._run_once(work)
             except (pymysql.err.OperationalError, pymysql.err.InterfaceError, pymysql.err.InternalError) as error:
                 code = error.args[0] if error.args else 0
@@ -138,6 +146,19 @@ class MysqlDatabase:
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             connection.close()
+
+    def _connect_patiently(self, give_up: float) -> None:
+        delay = FIRST_CONNECT_DELAY_SECONDS
+        while True:
+            try:
+                self._connect()
+            except DatabaseUnavailableError:
+                if time.monotonic() + delay >= give_up:
+                    raise
+                time.sleep(delay)
+                delay = min(LONGEST_CONNECT_DELAY_SECONDS, 2 * delay)
+            else:
+                return
 
     def _run_once(self, work: Callable[[Transaction], T]) -> T:
         connection = self._connect()
