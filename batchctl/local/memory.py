@@ -7,6 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.5
+# The kernel takes 2 ms for the proportional set size of a 40 MB process and 0.02 ms for its resident size, so the
+# former is read only where the latter, over all processes, has grown by this factor since.
+GROWTH = 1.02
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class MemorySampler:
@@ -14,6 +18,7 @@ class MemorySampler:
 
     def __init__(self) -> None:
         self.peak_bytes = 0
+        self._resident_at_peak = 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["MemorySampler"]:
@@ -28,16 +33,17 @@ class MemorySampler:
 
     def sample_now(self) -> int:
         """The peak so far, this moment included; bytes."""
-        self._sample()
+        pids = list(list_process_tree(os.getpid()))
+        resident = sum(map(_read_resident, pids))
+        if resident > GROWTH * self._resident_at_peak:
+            self._resident_at_peak = resident
+            self.peak_bytes = max(self.peak_bytes, sum(map(_read_proportional, pids)))
         return self.peak_bytes
 
     async def _sample_for_ever(self) -> None:
         while True:
-            await asyncio.to_thread(self._sample)
+            await asyncio.to_thread(self.sample_now)
             await asyncio.sleep(SAMPLE_SECONDS)
-
-    def _sample(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, sum(map(_read_pss, list_process_tree(os.getpid()))))
 
 
 def list_process_tree(root: int) -> Iterator[int]:
@@ -49,8 +55,16 @@ def list_process_tree(root: int) -> Iterator[int]:
                 yield from list_process_tree(int(child))
 
 
-def _read_pss(pid: int) -> int:
+def _read_resident(pid: int) -> int:
     """Bytes; 0 for a process that has gone, or where the kernel does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+def _read_proportional(pid: int) -> int:
+    """The same, each shared page divided by those who share it."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions
 import base64
 import binascii
 import json
+import math
 import random
 import re
 import uuid
@@ -47,19 +48,28 @@ def _short_text(value: Any) -> str:
 
 def _integer(value: float) -> int:
     _require(isinstance(value, int | float) and not isinstance(value, bool), "the argument must be a number")
-    # "Step Functions rounds it off to the nearest integer" where a number is no integer.
-    return round(value)
+    # "Step Functions rounds it off to the nearest integer"; a half goes up, as -1.5 to -1.
+    return math.floor(value + 0.5)
 
 
 def _same(left: Any, right: Any) -> bool:
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
+def _render(value: Any) -> str:
+    """A value as States.Format shows it: objects and arrays as Java prints them, {a=1, b=[]}."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}={_render(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_render, value)) + "]"
+    return value if isinstance(value, str) else encode_json(value)
+
+
 def _format(template: Any, *values: Any) -> str:
     # Braces that were escaped in the call arrive as private characters (see intrinsic_parser).
     pieces = _text(template).split("{}")
     _require(len(pieces) == len(values) + 1, "the number of {} must be the number of further arguments")
-    rendered = [value if isinstance(value, str) else encode_json(value) for value in values]
+    rendered = [_render(value) for value in values]
     text = pieces[0] + "".join(value + piece for value, piece in zip(rendered, pieces[1:], strict=True))
     return text.replace("\ue000", "{").replace("\ue001", "}")
 
@@ -124,8 +134,10 @@ def _json_merge(first: Any, second: Any, deep: Any) -> dict[str, Any]:
 
 
 def _string_to_json(text: Any) -> Any:
+    if not _text(text).strip():
+        return None
     try:
-        return parse_json(_text(text))
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise IntrinsicError(f"the argument is no JSON: {error}") from error
 

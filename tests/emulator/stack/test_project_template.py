@@ -104,7 +104,7 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
         "ListUsers": everywhere | database | {"DATABASE_PASSWORD", "CHUNK_SIZE"},
         "SyncUsers": everywhere | partner,
         "WriteRows": everywhere | database | {"DATABASE_PASSWORD"},
-        "CloseRun": everywhere | database | {"DATABASE_PASSWORD", "CLOSE_RUN_WAIT_SECONDS"},
+        "CloseRun": everywhere | database | {"DATABASE_PASSWORD", "CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
     }
 
 
