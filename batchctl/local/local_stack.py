@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import platform
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -159,6 +161,9 @@ def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, p
         "DatabasePassword": database.password,
         "PartnerApiUrl": partner_api_url,
         "Tracing": "Active" if options.tracing else "PassThrough",
+        # What the environments here really are: awslambdaric behaves otherwise on another version.
+        "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
     }
     if options.users_per_invocation is not None:
         local["UsersPerInvocation"] = str(options.users_per_invocation)

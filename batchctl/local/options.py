@@ -10,7 +10,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 # SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
 # an invocation the environments wait more than they work, so more of them are needed.
-WAITING_ENVIRONMENTS = 24
+WAITING_ENVIRONMENTS = 21
 WORKING_ENVIRONMENTS = 6
 FEW_USERS = 20
 

@@ -17,9 +17,9 @@ class Fleet:
     """Makes pools and shares the machine among them.
 
     `max_starting` bounds those in their INIT phase at one time: INIT is work for the processor, and a hundred at once
-    would all run into its time limit. `max_environments` is the machine's own limit, which AWS does not have: beyond it an invocation waits for an
-    environment instead of starting one. Idle environments of other functions make way, and a function that has none
-    may always start one, so that functions that call each other cannot lock each other out.
+    would all run into its time limit. `max_environments` is the machine's own limit, which AWS does not have: beyond it
+    an invocation waits for an environment instead of starting one. Idle environments of other functions make way, and
+    a function that has none may always start one, so that functions that call each other cannot lock each other out.
     """
 
     def __init__(

@@ -35,6 +35,7 @@ class Execution:
         history: History,
         *,
         trace_header: str,
+        given_trace_header: str | None = None,
         start_date: float,
         version_arn: str | None = None,
         alias_arn: str | None = None,
@@ -45,6 +46,7 @@ class Execution:
         self.input = data
         self.history = history
         self.trace_header = trace_header
+        self.given_trace_header = given_trace_header
         self.start_date = start_date
         self.version_arn = version_arn
         self.alias_arn = alias_arn

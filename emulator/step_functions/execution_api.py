@@ -91,6 +91,7 @@ class ExecutionApi:
             data,
             history,
             trace_header=make_trace_header(request.get("traceHeader"), now, enabled=revision.tracing_enabled),
+            given_trace_header=request.get("traceHeader"),
             start_date=now,
             version_arn=version_arn,
             alias_arn=alias_arn,
@@ -138,12 +139,13 @@ class ExecutionApi:
             "status": execution.status,
             **_dates(execution),
             **_data(execution),
+            "outputDetails": {"included": True},
             "billingDetails": {
                 "billedMemoryUsedInMB": 64,
                 # Source: https://aws.amazon.com/step-functions/pricing/ (rounded up to the nearest 100 ms)
                 "billedDurationInMilliseconds": max(100, math.ceil(milliseconds / 100) * 100),
             },
-            "traceHeader": execution.trace_header,
+            **_trace(execution),
         }
 
     async def stop_execution(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -156,17 +158,20 @@ class ExecutionApi:
     async def describe_execution(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribeExecution, of STANDARD executions only."""
         execution = self._find(request["executionArn"])
+        data = _data(execution)
+        if execution.status == "TIMED_OUT":
+            del data["error"]  # AWS leaves it out here; the status says it
         return {
             "executionArn": execution.arn,
             "stateMachineArn": execution.revision.machine_arn,
             "name": execution.name,
             "status": execution.status,
             **_dates(execution),
-            **_data(execution),
-            "traceHeader": execution.trace_header,
+            **data,
+            **_trace(execution),
             "redriveCount": 0,
             "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": "not implemented by this emulator: redrive",
+            "redriveStatusReason": _why_not_redrivable(execution),
             **_qualifiers(execution),
         }
 
@@ -248,6 +253,16 @@ def _data(execution: Execution) -> dict[str, Any]:
     if execution.cause is not None:
         data["cause"] = execution.cause
     return data
+
+
+def _trace(execution: Execution) -> dict[str, str]:
+    return {"traceHeader": execution.given_trace_header} if execution.given_trace_header else {}
+
+
+def _why_not_redrivable(execution: Execution) -> str:
+    if execution.status in ("RUNNING", "SUCCEEDED"):
+        return f"Execution is {execution.status} and cannot be redriven"
+    return "not implemented by this emulator: redrive"
 
 
 def _qualifiers(execution: Execution) -> dict[str, str]:

@@ -79,20 +79,19 @@ def test_read_chunk_never_shows_users_when_it_is_refused() -> None:
     assert "secret-user" not in str(refusal.value)
 
 
-def test_chunk_cache_reads_once_when_slices_of_one_chunk_follow_each_other() -> None:
+def test_chunk_cache_reads_each_chunk_once_while_it_keeps_it() -> None:
+    # GIVEN three chunks and a cache of two
     store = MemoryStore()
-    for chunk in (3, 4):
+    for chunk in (3, 4, 5):
         store.put(chunk_key(RUN, chunk), encode_chunk(RUN, chunk, [User(f"user-{chunk}", "t")]))
-    cache = ChunkCache(store)
+    cache = ChunkCache(store, kept=2)
 
-    assert [cache.read(RUN, chunk)[0].user_id for chunk in (3, 3, 4, 4, 3)] == [
-        "user-3",
-        "user-3",
-        "user-4",
-        "user-4",
-        "user-3",
-    ]
-    assert store.reads == [chunk_key(RUN, 3), chunk_key(RUN, 4), chunk_key(RUN, 3)]
+    # WHEN slices of two alternate, then one of a third comes
+    seen = [cache.read(RUN, chunk)[0].user_id for chunk in (3, 4, 3, 4, 3, 5, 3, 4)]
+
+    # THEN each is right, and only the one that was not used of late is read again
+    assert seen == [f"user-{chunk}" for chunk in (3, 4, 3, 4, 3, 5, 3, 4)]
+    assert store.reads == [chunk_key(RUN, chunk) for chunk in (3, 4, 5, 4)]
 
 
 def test_chunk_cache_reads_again_when_the_run_is_another() -> None:

@@ -94,6 +94,7 @@ class Meeting:
         self._arrivals: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
         self._present: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
+        self._is_open = False
         self.port = 0
 
     async def __aenter__(self) -> "Meeting":
@@ -118,6 +119,14 @@ class Meeting:
         for writer in present:
             writer.close()
 
+    def open(self) -> None:
+        """Let everybody go on, now and later."""
+        self._is_open = True
+        for writer in self._present:
+            writer.close()
+
     async def _arrive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4)
+        if self._is_open:
+            writer.close()
         self._arrivals.put_nowait(writer)

@@ -90,6 +90,32 @@ def test_invocations_wait_when_machine_has_its_environments(runtime_dir: Path, t
     asyncio.run(scenario())
 
 
+def test_environments_start_a_few_at_a_time(runtime_dir: Path, tmp_path: Path) -> None:
+    code = (
+        MEETING
+        + """
+    import os
+    meet(int(os.environ["PORT"]))
+    def handler(event, context):
+        return "done"
+    """
+    )
+
+    async def scenario() -> None:
+        async with running_service(runtime_dir, tmp_path, max_starting=2) as service, Meeting() as meeting:
+            # GIVEN a function that is slow to start
+            await create_function(service, code, Environment={"Variables": {"PORT": str(meeting.port)}})
+            # WHEN it is invoked more often than environments may start
+            calls = [asyncio.create_task(invoke(service)) for _ in range(5)]
+            await meeting.arrived(2)
+            # THEN the others wait, and take what becomes free
+            assert service.statistics.of("sync_users").cold_starts == 2
+            meeting.open()
+            assert [result.payload for result in await asyncio.gather(*calls)] == [b'"done"'] * 5
+
+    asyncio.run(scenario())
+
+
 def test_idle_environment_makes_way_for_another_function(runtime_dir: Path, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_service(runtime_dir, tmp_path, max_environments=1) as service, Meeting() as meeting:

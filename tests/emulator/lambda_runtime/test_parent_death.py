@@ -9,7 +9,16 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.emulator.lambda_runtime.harness import create_function, invoke, running_service, wait_for_end
+from emulator.errors import AwsError
+from emulator.lambda_runtime import InvokeResult
+from tests.emulator.lambda_runtime.harness import (
+    MEETING,
+    Meeting,
+    create_function,
+    invoke,
+    running_service,
+    wait_for_end,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 EMULATOR = """
@@ -47,6 +56,37 @@ def test_no_process_is_left_when_emulator_is_killed(runtime_dir: Path, tmp_path:
         emulator.send_signal(signal.SIGKILL)
         # THEN environment, its child and zygote end
         wait_for_end(pids)
+
+
+def test_close_ends_what_runs_and_answers_its_callers(runtime_dir: Path, tmp_path: Path) -> None:
+    code = (
+        MEETING
+        + """
+    def handler(event, context):
+        meet(event["port"])
+    """
+    )
+
+    async def scenario() -> None:
+        async with running_service(runtime_dir, tmp_path, max_environments=1) as service, Meeting() as meeting:
+            # GIVEN a call in progress and one that waits
+            await create_function(service, code)
+            calls = [asyncio.create_task(invoke(service, {"port": meeting.port})) for _ in range(2)]
+            await meeting.arrived()
+            assert service.zygote_pid is not None
+            pids = [*service.environment_pids(), service.zygote_pid]
+            # WHEN the service is closed
+            await service.close()
+            # THEN both callers are answered, nothing runs, and nothing is left of the environment's directory
+            running, waiting = await asyncio.gather(*calls, return_exceptions=True)
+            assert isinstance(running, InvokeResult)
+            assert json.loads(running.payload)["errorType"] == "Runtime.ExitError"
+            assert isinstance(waiting, AwsError)
+            assert waiting.code == "ServiceException"
+            await asyncio.to_thread(wait_for_end, pids)
+            assert list((tmp_path / "work" / "environments").iterdir()) == []
+
+    asyncio.run(scenario())
 
 
 def test_service_works_again_when_zygote_was_killed(runtime_dir: Path, tmp_path: Path) -> None:

@@ -328,3 +328,26 @@ def test_ended_express_executions_are_dropped_beyond_the_kept_number() -> None:
         return names
 
     assert run_virtual(run()) == ["e1", "e2", "e3"]
+
+
+def test_describe_execution_says_timed_out_without_an_error_as_aws_does() -> None:
+    async def scenario(service: StepFunctionsService, arn: str) -> Any:
+        execution = await (await service.start(arn)).wait()
+        return execution.error, await service.call("DescribeExecution", {"executionArn": execution.arn})
+
+    error, described = with_machine({**WAIT, "TimeoutSeconds": 5}, "STANDARD", scenario)
+
+    assert (described["status"], error) == ("TIMED_OUT", "States.Timeout")
+    assert not {"error", "cause", "output"} & described.keys()
+
+
+def test_trace_header_is_described_when_it_was_given() -> None:
+    async def scenario(service: StepFunctionsService, arn: str) -> Any:
+        given = await service.start(arn, name="given", trace_header="Root=1-a-b")
+        none = await service.start(arn, name="none")
+        return [await service.call("DescribeExecution", {"executionArn": each.arn}) for each in (given, none)]
+
+    given, none = with_machine(PASS, "STANDARD", scenario)
+
+    assert given["traceHeader"] == "Root=1-a-b"
+    assert "traceHeader" not in none
