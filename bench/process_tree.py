@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
-SAMPLE_SECONDS = 0.15
+SAMPLE_SECONDS = 0.5
 # The proportional set size of a 40 MB process takes the kernel 2 ms, its resident size 0.02: the former is read only
 # where the latter, summed over the tree, has grown by this share beyond where it was read last.
-RSS_GROWTH = 0.01
+RSS_GROWTH = 0.05
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 

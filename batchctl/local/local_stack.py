@@ -146,7 +146,7 @@ def _database_of(mariadb: MariaDb | None) -> DatabaseUrl:
 
 def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
     """The stack with this machine's parameters; those that were asked for by name win."""
-    slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", "100"))
+    slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", FEW_USERS))
     environments = WAITING_ENVIRONMENTS if slice_size < FEW_USERS else WORKING_ENVIRONMENTS
     local = {
         "ChunkConcurrency": str(CHUNKS_AT_ONCE),
