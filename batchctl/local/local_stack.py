@@ -16,8 +16,8 @@ from batchctl.local.database import apply_migrations, seed_users
 from batchctl.local.options import (
     FEW_USERS,
     PROJECT_ROOT,
-    WAITING_ENVIRONMENTS,
-    WORKING_ENVIRONMENTS,
+    WAITING_CONCURRENCY,
+    WORKING_CONCURRENCY,
     DatabaseUrl,
     LocalOptions,
 )
@@ -30,8 +30,6 @@ from emulator.stack import Stack, StackPlan, load_stack, read_tenant_group
 TENANT_GROUPS = PROJECT_ROOT / "pipeline" / "tenant-groups"
 MIGRATIONS = PROJECT_ROOT / "migrations"
 STATE_DIR = PROJECT_ROOT / ".local"
-# A slice's environment count is split over chunks and slices; the outer Map works on this many chunks at once.
-CHUNKS_AT_ONCE = 3
 
 
 @dataclass
@@ -147,10 +145,10 @@ def _database_of(mariadb: MariaDb | None) -> DatabaseUrl:
 def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
     """The stack with this machine's parameters; those that were asked for by name win."""
     slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", FEW_USERS))
-    environments = WAITING_ENVIRONMENTS if slice_size < FEW_USERS else WORKING_ENVIRONMENTS
+    chunks_at_once, slices_at_once = WAITING_CONCURRENCY if slice_size < FEW_USERS else WORKING_CONCURRENCY
     local = {
-        "ChunkConcurrency": str(CHUNKS_AT_ONCE),
-        "SliceConcurrency": str(environments // CHUNKS_AT_ONCE),
+        "ChunkConcurrency": str(chunks_at_once),
+        "SliceConcurrency": str(slices_at_once),
         "DatabaseMode": "direct",
         "DatabaseAuth": "password",
         "DatabaseTls": "off",

@@ -10,8 +10,9 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 # SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
 # an invocation the environments wait more than they work, so more of them are needed.
-WAITING_ENVIRONMENTS = 21
-WORKING_ENVIRONMENTS = 6
+# (chunks at once, slices at once in each). A slice's time is mostly its calls' where it has few users.
+WAITING_CONCURRENCY = (2, 14)
+WORKING_CONCURRENCY = (3, 2)
 FEW_USERS = 20
 
 

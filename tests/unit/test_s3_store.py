@@ -1,6 +1,5 @@
-"""The S3 adapter: what S3 answers, in the batch's words."""
+"""The S3 adapter: what it asks, and what S3 answers in the batch's words."""
 
-import functools
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,121 +7,121 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.stub import ANY, Stubber
+from express_batch.adapters import s3_requests
 from express_batch.adapters.s3_store import S3Store
-from express_batch.errors import StorageUnavailableError
+from express_batch.errors import StorageRefusedError, StorageUnavailableError
+
+from tests.fakes.aws_server import error, serve_aws
 
 KEY = "runs/20261122T083000Z/started.json"
 
 
-class StoreOver(S3Store):
-    """The adapter over a client that a test made."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__("bucket")
-        self.__dict__["_client"] = client
-
-
-@functools.cache
-def make_client(endpoint_url: str | None = None) -> Any:
-    return botocore.session.get_session().create_client(
-        "s3",
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        endpoint_url=endpoint_url,
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=2),
-    )
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("SECRET_ACCESS_KEY", "secret"),
+        ("REGION", "ap-northeast-1"),
+    ):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "session-token")
+    monkeypatch.setattr(s3_requests, "BASE_DELAY_SECONDS", 0.001)
 
 
-@pytest.fixture
-def stubber() -> Iterator[Stubber]:
-    with Stubber(make_client()) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
+def store_at(url: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    """The adapter over one endpoint."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    return S3Store("bucket")
 
 
-def over(stubber: Stubber) -> StoreOver:
-    return StoreOver(stubber.client)
+def test_put_stores_the_bytes_without_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, b"")) as s3:
+        store_at(s3.url, monkeypatch).put(KEY, b"content")
+
+    (asked,) = s3.asked
+    assert (asked.method, asked.path, asked.body) == ("PUT", f"/bucket/{KEY}", b"content")
+    assert "If-None-Match" not in asked.headers
+    assert asked.headers["X-Amz-Security-Token"] == "session-token"
 
 
-def test_put_if_absent_asks_s3_to_write_only_when_there_is_nothing(stubber: Stubber) -> None:
+def test_put_if_absent_asks_s3_to_write_only_when_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
-    expected = {"Bucket": "bucket", "Key": KEY, "Body": b"x", "IfNoneMatch": "*"}
-    stubber.add_response("put_object", {}, expected)
+    with serve_aws((200, b"")) as s3:
+        assert store_at(s3.url, monkeypatch).put_if_absent(KEY, b"x") is True
 
-    assert over(stubber).put_if_absent(KEY, b"x") is True
-
-
-def test_put_if_absent_is_false_when_the_object_exists(stubber: Stubber) -> None:
-    stubber.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
-
-    assert over(stubber).put_if_absent(KEY, b"x") is False
+    assert s3.asked[0].headers["If-None-Match"] == "*"
 
 
-def test_put_overwrites_without_condition(stubber: Stubber) -> None:
-    stubber.add_response("put_object", {}, {"Bucket": "bucket", "Key": KEY, "Body": b"x"})
-
-    over(stubber).put(KEY, b"x")
-
-
-def test_get_is_none_when_there_is_no_object(stubber: Stubber) -> None:
-    stubber.add_client_error("get_object", "NoSuchKey", http_status_code=404)
-
-    assert over(stubber).get(KEY) is None
+def test_put_if_absent_is_false_when_the_object_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((412, error("PreconditionFailed"))) as s3:
+        assert store_at(s3.url, monkeypatch).put_if_absent(KEY, b"x") is False
 
 
-RETRYABLE = [("InternalError", 500), ("SlowDown", 503), ("RequestTimeout", 400), ("ConditionalRequestConflict", 409)]
-PERMANENT = [("AccessDenied", 403), ("NoSuchBucket", 404), ("InvalidAccessKeyId", 403)]
+def test_get_is_none_when_there_is_no_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((404, error("NoSuchKey"))) as s3:
+        assert store_at(s3.url, monkeypatch).get(KEY) is None
 
 
-@pytest.mark.parametrize(("code", "status"), RETRYABLE)
-@pytest.mark.parametrize("operation", ["put_object", "get_object", "list_objects_v2"])
-def test_storage_is_unavailable_by_name_when_s3_may_answer_later(
-    stubber: Stubber, operation: str, code: str, status: int
+def test_get_gives_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, b"\x00content\xff")) as s3:
+        assert store_at(s3.url, monkeypatch).get(KEY) == b"\x00content\xff"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("InternalError", 500), ("SlowDown", 503), ("RequestTimeout", 400), ("ConditionalRequestConflict", 409)],
+)
+def test_request_is_repeated_when_s3_may_answer_later(monkeypatch: pytest.MonkeyPatch, code: str, status: int) -> None:
+    with serve_aws((status, error(code)), (status, error(code)), (200, b"")) as s3:
+        store_at(s3.url, monkeypatch).put_if_absent(KEY, b"x")
+
+    assert [asked.body for asked in s3.asked] == [b"x"] * 3
+
+
+def test_storage_is_unavailable_by_name_when_s3_goes_on_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        serve_aws((503, error("SlowDown"))) as s3,
+        pytest.raises(StorageUnavailableError, match=f"SlowDown for bucket/{KEY}"),
+    ):
+        store_at(s3.url, monkeypatch).get(KEY)
+
+    assert len(s3.asked) == s3_requests.ATTEMPTS
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404), ("NoSuchKey", 404)])
+def test_storage_refuses_by_name_at_once_when_somebody_has_to_act(
+    monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
-    stubber.add_client_error(operation, code, http_status_code=status)
+    with (
+        serve_aws((status, error(code))) as s3,
+        pytest.raises(StorageRefusedError, match=f"PUT of bucket/{KEY} with {code}"),
+    ):
+        store_at(s3.url, monkeypatch).put(KEY, b"x")
 
-    with pytest.raises(StorageUnavailableError, match=f"{code} for bucket/{KEY}"):
-        call(over(stubber), operation)
-
-
-@pytest.mark.parametrize(("code", "status"), PERMANENT)
-@pytest.mark.parametrize("operation", ["put_object", "get_object", "list_objects_v2"])
-def test_error_of_s3_propagates_as_it_is_when_somebody_has_to_act(
-    stubber: Stubber, operation: str, code: str, status: int
-) -> None:
-    stubber.add_client_error(operation, code, http_status_code=status)
-
-    with pytest.raises(ClientError, match=code):
-        call(over(stubber), operation)
+    assert len(s3.asked) == 1
 
 
-def call(store: S3Store, operation: str) -> None:
-    if operation == "put_object":
-        store.put_if_absent(KEY, b"x")
-    elif operation == "get_object":
-        store.get(KEY)
-    else:
-        list(store.list_keys(KEY))
+def page(keys: list[str], token: str | None = None) -> bytes:
+    """A page of ListObjectsV2 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""
+    contents = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in keys)
+    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    return (
+        f'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{contents}{more}'
+        "</ListBucketResult>"
+    ).encode()
 
 
-def test_list_keys_reads_every_page(stubber: Stubber) -> None:
-    asked = {"Bucket": "bucket", "Prefix": "runs/"}
-    first = {"IsTruncated": True, "NextContinuationToken": "more", "Contents": [{"Key": "runs/1"}, {"Key": "runs/2"}]}
-    stubber.add_response("list_objects_v2", first, asked)
-    last = {"IsTruncated": False, "Contents": [{"Key": "runs/3"}]}
-    stubber.add_response("list_objects_v2", last, {**asked, "ContinuationToken": "more"})
+def test_list_keys_reads_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, page(["runs/1", "runs/a&amp;b"], "to/ken==")), (200, page(["runs/3"]))) as s3:
+        assert list(store_at(s3.url, monkeypatch).list_keys("runs/")) == ["runs/1", "runs/a&b", "runs/3"]
 
-    assert list(over(stubber).list_keys("runs/")) == ["runs/1", "runs/2", "runs/3"]
+    assert s3.asked[0].path == "/bucket?list-type=2&prefix=runs%2F"
+    assert s3.asked[1].path == "/bucket?list-type=2&prefix=runs%2F&continuation-token=to%2Fken%3D%3D"
 
 
-def test_list_keys_is_empty_when_there_is_nothing(stubber: Stubber) -> None:
-    stubber.add_response("list_objects_v2", {"IsTruncated": False}, {"Bucket": ANY, "Prefix": ANY})
-
-    assert list(over(stubber).list_keys("runs/")) == []
+def test_list_keys_is_empty_when_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, page([]))) as s3:
+        assert list(store_at(s3.url, monkeypatch).list_keys("runs/")) == []
 
 
 @pytest.fixture
@@ -149,15 +148,48 @@ def breaking_server() -> Iterator[str]:
     thread.join()
 
 
-def test_storage_is_unavailable_when_the_object_breaks_off(breaking_server: str) -> None:
+def test_storage_is_unavailable_when_the_object_breaks_off(
+    breaking_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(StorageUnavailableError, match=f"bucket/{KEY}"):
-        StoreOver(make_client(breaking_server)).get(KEY)
+        store_at(breaking_server, monkeypatch).get(KEY)
 
 
-def test_storage_is_unavailable_when_nobody_listens() -> None:
+def test_storage_is_unavailable_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
-        store = StoreOver(make_client(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        store = store_at(f"http://127.0.0.1:{unused.getsockname()[1]}", monkeypatch)
 
         with pytest.raises(StorageUnavailableError, match="EndpointConnectionError"):
             store.put(KEY, b"x")
+
+
+@pytest.mark.parametrize("key", [KEY, "runs/a b+c&d=e/ü~.json"])
+def test_request_is_addressed_as_botocores_own_client_does(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    # GIVEN what botocore's S3 client sends to AWS; the signature over an address is made by the same signer for both
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    client = botocore.session.get_session().create_client(
+        "s3", region_name="ap-northeast-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret"
+    )
+    addresses: list[str] = []
+
+    def keep(request: Any, **_: Any) -> Any:
+        addresses.append(request.url)
+        return botocore.awsrequest.AWSResponse(request.url, 200, {}, NoBody())
+
+    client.meta.events.register("before-send.s3.GetObject", keep)
+    client.get_object(Bucket="bucket", Key=key)
+    requests = s3_requests.S3Requests("bucket")
+    monkeypatch.setattr(requests._requests._session, "send", keep)
+
+    # WHEN the adapter asks for the same object
+    requests.send("GET", key)
+
+    assert addresses[0] == addresses[1]
+
+
+class NoBody:
+    """An empty answer."""
+
+    def stream(self) -> Iterator[bytes]:
+        return iter(())

@@ -11,6 +11,7 @@ BatchError
     ├── ChunkUnreadableError        a chunk object that is missing, not JSON or of another run
     ├── ListingTooLargeError        more chunks than a state payload holds
     ├── JobQueryError               the job's SELECT is refused by the database
+    ├── StorageRefusedError         S3 refuses for good: no permission, no such bucket
     ├── SchemaError                 the ledger's tables are missing or differ
     └── RecordTooLargeError         one row alone passes the stream's record limit
 
@@ -72,6 +73,10 @@ class ListingTooLargeError(PermanentError):
 
 class JobQueryError(PermanentError):
     """The database refuses the job's query."""
+
+
+class StorageRefusedError(PermanentError):
+    """S3 refuses for good."""
 
 
 class SchemaError(PermanentError):

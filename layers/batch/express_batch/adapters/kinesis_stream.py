@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from express_batch.adapters.aws_clients import make_client
+from express_batch.adapters.kinesis_requests import KinesisRequests
 from express_batch.errors import StreamUnavailableError
 from express_batch.ports import StreamEntry
 
@@ -27,8 +27,8 @@ class KinesisStream:
         self._name = name
 
     @cached_property
-    def _client(self) -> Any:
-        return make_client("kinesis")
+    def _client(self) -> KinesisRequests:
+        return KinesisRequests()
 
     def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
         """Send all entries before `deadline` (time.monotonic()). Raises StreamUnavailableError."""

@@ -1,85 +1,49 @@
 """The run bucket in S3."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, TypeVar
+from xml.etree import ElementTree
 
-from botocore.exceptions import BotoCoreError, ClientError
+from express_batch.adapters.s3_requests import S3Requests
 
-from express_batch.adapters.aws_clients import make_client
-from express_batch.errors import StorageUnavailableError
-
-T = TypeVar("T")
+_NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class S3Store:
-    """An ObjectStore over one bucket."""
+    """An ObjectStore over one bucket. Its methods raise StorageUnavailableError and StorageRefusedError."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
 
     @cached_property
-    def _client(self) -> Any:
-        return make_client("s3")
+    def _requests(self) -> S3Requests:
+        return S3Requests(self._bucket)
 
     def put(self, key: str, body: bytes) -> None:
         """Store `body` under `key`."""
-        self._call(key, lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body))
+        self._requests.send("PUT", key, body=body)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Store `body` unless `key` exists
         (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html)."""
-        try:
-            self._call(key, lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*"))
-        except _RefusedError as refused:
-            if refused.code in ("PreconditionFailed", "412"):
-                return False
-            raise refused.error from refused
-        return True
+        answer = self._requests.send(
+            "PUT", key, body=body, headers={"If-None-Match": "*"}, expected_errors=("PreconditionFailed", "412")
+        )
+        return answer.error_code is None
 
     def get(self, key: str) -> bytes | None:
-        """The object, or None. Without s3:ListBucket S3 answers 403 for an absent key, so the role has it."""
-        try:
-            return self._call(key, lambda: self._read(key))
-        except _RefusedError as refused:
-            if refused.code in ("NoSuchKey", "404"):
-                return None
-            raise refused.error from refused
-
-    def _read(self, key: str) -> bytes:
-        body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        return body
+        """The object, or None. Without s3:ListBucket S3 answers 403 for an absent key, so the roles have it."""
+        answer = self._requests.send("GET", key, expected_errors=("NoSuchKey",))
+        return answer.body if answer.error_code is None else None
 
     def list_keys(self, prefix: str) -> Iterator[str]:
-        """Every key under `prefix`, a thousand a call."""
-        token: dict[str, str] = {}
+        """Every key under `prefix`, a thousand a call
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""
+        query = {"list-type": "2", "prefix": prefix}
         while True:
-            page = self._call(prefix, lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **token))  # noqa: B023
-            yield from (item["Key"] for item in page.get("Contents", []))
-            if not page.get("IsTruncated"):
+            page = ElementTree.fromstring(self._requests.send("GET", "", query=query).body)  # noqa: S314  # S3's own
+            yield from (item.findtext(f"{_NAMESPACE}Key", "") for item in page.iter(f"{_NAMESPACE}Contents"))
+            token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
+            if token is None:
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
-
-    def _call(self, key: str, request: Callable[[], T]) -> T:
-        try:
-            return request()
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            # 409 ConditionalRequestConflict: a delete came between; S3 asks to try again.
-            if status >= 500 or code in ("SlowDown", "RequestTimeout", "ConditionalRequestConflict"):
-                raise StorageUnavailableError(f"S3 answers {code} for {self._bucket}/{key}") from error
-            if code in ("PreconditionFailed", "412", "NoSuchKey", "404"):
-                raise _RefusedError(code, error) from error
-            raise
-        except BotoCoreError as error:
-            raise StorageUnavailableError(
-                f"S3 cannot be reached for {self._bucket}/{key} ({type(error).__name__})"
-            ) from error
-
-
-class _RefusedError(Exception):
-    def __init__(self, code: str, error: ClientError) -> None:
-        super().__init__(code)
-        self.code = code
-        self.error = error
+            query = query | {"continuation-token": token}

@@ -1,0 +1,69 @@
+"""Requests to AWS, signed and sent by botocore, without its session and clients.
+
+The batch uses four operations of two services on its hot path. botocore's session, the two clients' models and their
+endpoint rules cost 30 MB and about 0.25 s of CPU in every environment, most of a cold start; the signer and the HTTP
+session below them cost a tenth of that (docs/adr/0007).
+"""
+
+import os
+from collections.abc import Mapping
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ResponseStreamingError
+from botocore.httpsession import URLLib3Session
+
+from express_batch.errors import SettingsError
+
+CONNECT_SECONDS, READ_SECONDS = 3, 10
+
+
+class AwsRequests:
+    """Sends requests of one service on connections that are kept."""
+
+    def __init__(self, service: str, signer: type[SigV4Auth] = SigV4Auth) -> None:
+        self._service = service
+        self._signer = signer
+        self._session = URLLib3Session(
+            timeout=(CONNECT_SECONDS, READ_SECONDS),  # type: ignore[arg-type]  # it takes a pair as well
+            max_pool_connections=16,
+        )
+
+    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """(HTTP status, body). Raises botocore's BotoCoreError when there is no whole answer."""
+        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
+        self._signer(get_credentials(), self._service, get_region()).add_auth(request)
+        response = self._session.send(request.prepare())
+        content: bytes = response.content
+        # botocore's HTTP session leaves it to its clients to notice that an answer broke off.
+        expected = response.headers.get("Content-Length")
+        if expected is not None and int(expected) != len(content):
+            raise ResponseStreamingError(error=f"{len(content)} of {expected} bytes")
+        return response.status_code, content
+
+
+def find_endpoint(service: str) -> str | None:
+    """The endpoint that was set instead of AWS's own
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html): an emulator, a VPC endpoint."""
+    endpoint = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
+    return endpoint.rstrip("/") if endpoint else None
+
+
+def get_region() -> str:
+    """The function's region. Raises SettingsError when there is none."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise SettingsError("no AWS region: set AWS_REGION, as Lambda does")
+    return region
+
+
+def get_credentials() -> ReadOnlyCredentials:
+    """The credentials of the function's role, which Lambda keeps in the environment for as long as that lives
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html). Raises SettingsError."""
+    try:
+        return ReadOnlyCredentials(
+            os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
+        )
+    except KeyError as error:
+        raise SettingsError(f"no AWS credentials ({error} is missing): give the function a role") from error
