@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from batchctl.cost.commands import cost
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local import commands as local_commands
 from emulator.errors import AwsError
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_commands.app, name="local")
+app.command()(cost)
 
 
 @app.callback()

@@ -10,6 +10,7 @@ from emulator.errors import AwsError
 from emulator.event_sources import BotoDestination, EventSourceMappingService
 from emulator.gateway.client_environment import client_environment
 from emulator.gateway.gateway import Gateway, open_listener, url_of
+from emulator.gateway.service_call import ServiceCall
 from emulator.identity import Identity
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
@@ -105,7 +106,7 @@ class Emulator:
         sdk_caller = BotocoreSdkCaller(identity, self.url)
         parts.callback(sdk_caller.close)
         self.state_machines = StepFunctionsService(identity, self.functions, sdk_caller)
-        services = {
+        services: dict[str, ServiceCall] = {
             "states": self.state_machines,
             "lambda": self.functions,
             "event-source-mappings": self.mappings,

@@ -48,9 +48,7 @@ Parameter = Annotated[
 Tracing = Annotated[bool, typer.Option(help="Record X-Ray segments.")]
 
 
-@app.command(
-    epilog="Example:  batchctl local run --users 2000 --api-error-rate 0.03 --json"
-)
+@app.command(epilog="Example:  batchctl local run --users 2000 --api-error-rate 0.03 --json")
 def run(
     users: Users = 10_000,
     tenant_group: TenantGroup = "example",
@@ -83,9 +81,7 @@ def run(
         raise BatchctlError(result.problem)
 
 
-@app.command(
-    epilog="Example:  batchctl local up --users 1000   (the addresses are then in .local/endpoints.json)"
-)
+@app.command(epilog="Example:  batchctl local up --users 1000   (the addresses are then in .local/endpoints.json)")
 def up(
     users: Users = 10_000,
     tenant_group: TenantGroup = "example",

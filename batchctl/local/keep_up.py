@@ -40,7 +40,9 @@ def write_endpoints(path: Path, endpoints: dict[str, object]) -> None:
 
 
 def _print_usage(console: Console, url: str, state_machine_arn: str, endpoints_path: Path) -> None:
-    console.print(f"up: {url}  (addresses: {endpoints_path}; Ctrl-C stops it)", style="green", highlight=False, soft_wrap=True)
+    console.print(
+        f"up: {url}  (addresses: {endpoints_path}; Ctrl-C stops it)", style="green", highlight=False, soft_wrap=True
+    )
     credentials = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
     console.print(f"export {credentials}", highlight=False, soft_wrap=True)
     console.print(

@@ -15,10 +15,29 @@ class InvokeResult:
     request_id: str
 
 
+class InvokeAnswer(Protocol):
+    """What the interpreter reads of an answer, whoever made it."""
+
+    @property
+    def payload(self) -> bytes: ...
+
+    @property
+    def function_error(self) -> str | None: ...
+
+    @property
+    def executed_version(self) -> str: ...
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+
 class LambdaInvoker(Protocol):
     """Invokes a function and waits for its answer."""
 
-    async def invoke(self, function_name_or_arn: str, payload: bytes, *, trace_header: str | None) -> InvokeResult:
+    async def invoke(self, function: str, payload: bytes, /, *, trace_header: str | None) -> InvokeAnswer:
         """The function's answer, an error of the function included; raises AwsError where Lambda itself refuses.
 
         It is never cancelled when a state times out or a Map stops: as on AWS the function runs to its end and

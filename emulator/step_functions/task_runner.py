@@ -7,7 +7,7 @@ from typing import Any
 from emulator.errors import AwsError
 from emulator.step_functions.document import MAX_BYTES, Document, JsonValue, count_bytes, encode_json, parse_json
 from emulator.step_functions.failures import RUNTIME, EvaluationError, StateFailedError, data_limit_exceeded
-from emulator.step_functions.ports import InvokeResult, LambdaInvoker, SdkCaller
+from emulator.step_functions.ports import InvokeAnswer, LambdaInvoker, SdkCaller
 from emulator.step_functions.resources import Resource
 from emulator.step_functions.sdk_catalog import optimized_failure, sdk_failure
 from emulator.step_functions.sdk_shapes import from_api, to_api
@@ -54,12 +54,12 @@ class TaskRunner:
 
     async def _request(
         self, function: str, payload: JsonValue, trace_header: str | None
-    ) -> tuple[InvokeResult, Document]:
+    ) -> tuple[InvokeAnswer, Document]:
         text = encode_json(payload)
         if count_bytes(text) > MAX_BYTES:
             raise data_limit_exceeded("lambda")
         try:
-            answer: InvokeResult = await self._detached(
+            answer: InvokeAnswer = await self._detached(
                 self._lambda.invoke(function, text.encode("utf-8", "surrogatepass"), trace_header=trace_header)
             )
         except AwsError as error:
@@ -142,7 +142,7 @@ def _finish_optimized(resource: Resource, result: dict[str, Any], response: dict
         result["SdkResponseMetadata"] = {"RequestId": metadata.get("RequestId", "emulated")}
 
 
-def _http_metadata(answer: InvokeResult, trace_header: str | None) -> dict[str, Any]:
+def _http_metadata(answer: InvokeAnswer, trace_header: str | None) -> dict[str, Any]:
     headers = {
         "Connection": "keep-alive",
         "Content-Length": str(len(answer.payload)),

@@ -23,7 +23,8 @@ MEMBERS = {
 
 def run(*arguments: str, directory: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The ended command."""
-    return subprocess.run([*BATCHCTL, *arguments], capture_output=True, text=True, check=False, cwd=directory, timeout=300)
+    command = [*BATCHCTL, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=directory, timeout=300)
 
 
 def start(*arguments: str, directory: Path = ROOT) -> subprocess.Popen[str]:

@@ -17,7 +17,7 @@ SCHEDULED = {"scheduled_time": "2026-11-22T08:30:00Z"}
 
 def read_definition(**substitutions: str | int) -> dict[str, Any]:
     """The definition with its substitutions; those not given have a test's value."""
-    values: dict[str, str | int] = {
+    values: dict[str, Any] = {
         "ListUsersFunctionArn": "ListUsers",
         "SyncUsersFunctionArn": "SyncUsers",
         "CloseRunFunctionArn": "CloseRun",
@@ -44,8 +44,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         self.lambdas = FakeLambda(
-            {"ListUsers": self.list_users, "SyncUsers": sync, "CloseRun": self.close_run}
-            | self.functions
+            {"ListUsers": self.list_users, "SyncUsers": sync, "CloseRun": self.close_run} | self.functions
         )
         self.sdk = FakeSdk({("s3", "PutObject"): self.put_object})
 

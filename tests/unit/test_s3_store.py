@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
+from botocore.compat import HTTPHeaders
 import pytest
 from express_batch.adapters import s3_requests
 from express_batch.adapters.s3_store import S3Store
@@ -168,14 +169,14 @@ def test_storage_is_unavailable_when_nobody_listens(monkeypatch: pytest.MonkeyPa
 def test_request_is_addressed_as_botocores_own_client_does(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     # GIVEN what botocore's S3 client sends to AWS; the signature over an address is made by the same signer for both
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    client = botocore.session.get_session().create_client(
+    client: Any = botocore.session.get_session().create_client(
         "s3", region_name="ap-northeast-1", aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="secret"
     )
     addresses: list[str] = []
 
     def keep(request: Any, **_: Any) -> Any:
         addresses.append(request.url)
-        return botocore.awsrequest.AWSResponse(request.url, 200, {}, NoBody())
+        return botocore.awsrequest.AWSResponse(request.url, 200, HTTPHeaders(), NoBody())
 
     client.meta.events.register("before-send.s3.GetObject", keep)
     client.get_object(Bucket="bucket", Key=key)

@@ -1,0 +1,1 @@
+"""`batchctl cost`: what a schedule of runs costs on AWS, before anything is deployed."""

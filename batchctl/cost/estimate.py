@@ -1,0 +1,102 @@
+"""The estimate: what each service does in a run, times its price, times the runs of a month."""
+
+import math
+from dataclasses import dataclass
+
+from batchctl.cost import prices
+
+MINUTES_A_MONTH = prices.HOURS_A_MONTH * 60
+# Measured by `make bench` on one core: all of SyncUsers' own work for a user, TLS not among it, so it is doubled.
+CPU_SECONDS_A_USER = 0.0004
+ROW_BYTES = 110  # of the example job, in the stream
+MB_A_VCPU = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+SYNC_OVERHEAD_SECONDS = 0.05  # reading the chunk, sending the rows
+WRITES_A_SECOND = 5  # WriteRows' batches while a run's rows arrive
+WRITE_SECONDS = 0.05
+LIST_SECONDS, CLOSE_SECONDS = 2.0, 3.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to be done, and with which of the template's parameters."""
+
+    users: int = 30_000
+    every_minutes: float = 10.0
+    api_latency_ms: float = 200.0
+    users_per_invocation: int = 250
+    calls_in_flight: int = 250
+    chunk_size: int = 1000
+    concurrency: int = 32  # SyncUsers environments at once
+    memory_mb: int = 512
+    shards: int = 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bill, USD a month."""
+
+    name: str
+    usd: float
+    fixed: bool = False  # whatever the number of users
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The bill, and how long a run takes."""
+
+    lines: tuple[Line, ...]
+    run_seconds: float
+    user_calls: float  # a month
+
+    @property
+    def variable_usd(self) -> float:
+        """What the runs cost."""
+        return sum(line.usd for line in self.lines if not line.fixed)
+
+    @property
+    def total_usd(self) -> float:
+        """All of it."""
+        return sum(line.usd for line in self.lines)
+
+
+def estimate_cost(work: Workload) -> Estimate:
+    """USD a month in us-east-1, for arm64."""
+    runs = MINUTES_A_MONTH / work.every_minutes
+    slices = math.ceil(work.users / work.users_per_invocation)
+    users = min(work.users_per_invocation, work.users)
+    waves = math.ceil(users / work.calls_in_flight)
+    cpu_seconds = users * CPU_SECONDS_A_USER / min(1.0, work.memory_mb / MB_A_VCPU)
+    # Calls wait while others are worked on, so the longer of the two decides, and one latency comes first.
+    slice_seconds = SYNC_OVERHEAD_SECONDS + max(
+        waves * work.api_latency_ms / 1000, work.api_latency_ms / 1000 + cpu_seconds
+    )
+    sync_seconds = math.ceil(slices / work.concurrency) * slice_seconds
+    run_seconds = LIST_SECONDS + sync_seconds + CLOSE_SECONDS
+    writes = math.ceil(sync_seconds * WRITES_A_SECOND) * work.shards
+    chunks = math.ceil(work.users / work.chunk_size)
+    put_units = slices * math.ceil(users * ROW_BYTES / prices.PUT_UNIT_BYTES)
+
+    lambda_gb_seconds = (
+        slices * slice_seconds * work.memory_mb / 1024
+        + 0.5 * (LIST_SECONDS + writes * WRITE_SECONDS)
+        + 0.25 * CLOSE_SECONDS
+    )
+    lines = (
+        Line(
+            "Lambda",
+            runs * (lambda_gb_seconds * prices.LAMBDA_GB_SECOND + (slices + writes + 2) * prices.LAMBDA_REQUEST),
+        ),
+        Line(
+            "Step Functions Express",
+            runs * (prices.EXPRESS_REQUEST + run_seconds * prices.EXPRESS_GB * prices.EXPRESS_GB_SECOND),
+        ),
+        Line(
+            "S3 requests",
+            runs * ((chunks + 2) * prices.S3_PUT + min(slices, chunks * work.concurrency) * prices.S3_GET),
+        ),
+        Line("Kinesis PUT units", runs * put_units * prices.PUT_UNIT),
+        Line("Kinesis shards", work.shards * prices.SHARD_HOUR * prices.HOURS_A_MONTH, fixed=True),
+        Line("RDS Proxy (can be shared)", 2 * prices.PROXY_VCPU_HOUR * prices.HOURS_A_MONTH, fixed=True),
+        Line("RDS db.t4g.micro (can be shared)", prices.DATABASE_MICRO_HOUR * prices.HOURS_A_MONTH, fixed=True),
+    )
+    return Estimate(lines, run_seconds, runs * work.users)

@@ -1,0 +1,58 @@
+"""The estimate of a month's bill."""
+
+import dataclasses
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from batchctl.cost.estimate import Workload, estimate_cost
+from batchctl.main import app
+
+
+def test_runs_cost_a_tenth_of_a_lambda_for_each_user() -> None:
+    slices = estimate_cost(Workload())
+    single = estimate_cost(Workload(users_per_invocation=1, calls_in_flight=1, concurrency=256, memory_mb=128))
+
+    assert slices.variable_usd < single.variable_usd / 10
+
+
+def test_cost_of_runs_is_linear_in_users_and_in_runs() -> None:
+    base = estimate_cost(Workload()).variable_usd
+
+    assert estimate_cost(Workload(users=120_000)).variable_usd == pytest.approx(4 * base, rel=0.15)
+    assert estimate_cost(Workload(every_minutes=5)).variable_usd == pytest.approx(2 * base)
+
+
+def test_fixed_costs_do_not_depend_on_users() -> None:
+    def fixed(users: int) -> float:
+        estimate = estimate_cost(dataclasses.replace(Workload(), users=users))
+        return estimate.total_usd - estimate.variable_usd
+
+    assert fixed(1) == pytest.approx(fixed(1_000_000))
+
+
+def test_lambda_line_is_what_its_price_makes_of_it() -> None:
+    # One user an hour: one invocation of 1 GB that waits a second, and the three small functions.
+    estimate = estimate_cost(
+        Workload(users=1, every_minutes=60, api_latency_ms=1000, users_per_invocation=1, memory_mb=1024)
+    )
+
+    slice_seconds = 0.05 + 1.0 + 0.0004 / (1024 / 1769)
+    gb_seconds = slice_seconds + 0.5 * (2.0 + 6 * 0.05) + 0.25 * 3.0
+    assert estimate.lines[0].usd == pytest.approx(730 * (gb_seconds * 0.0000133334 + 9 * 0.0000002))
+
+
+def test_command_prints_one_object_when_asked_for_json() -> None:
+    result = CliRunner().invoke(app, ["cost", "--users", "30000", "--json"])
+
+    document = json.loads(result.output)
+    assert document["total_usd"] == pytest.approx(sum(document["lines"].values()), abs=0.05)
+
+
+@pytest.mark.parametrize("option", ["--users", "--every-minutes", "--shards"])
+def test_command_refuses_what_makes_no_sense(option: str) -> None:
+    result = CliRunner().invoke(app, ["cost", option, "0"])
+
+    assert result.exit_code != 0
+    assert option in str(result.exception)
