@@ -6,7 +6,7 @@ USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint format bench clean
+.PHONY: help setup run up test lint format bench footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,8 @@ lint: setup ## formatting, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/cfn-lint template.yaml --regions us-east-1 ap-northeast-1
+	@$(BIN)/python -m tests.template.asl_rules template.yaml
 
 format: setup ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
@@ -35,6 +37,17 @@ format: setup ## rewrite the code in the project's format
 bench: setup $(VENV)-bench/.ready ## side by side with asyncio and Celery: make bench ARGS="--users 30000 --rounds 3"
 	@scripts/ensure-debian-package redis-server redis-server
 	@$(VENV)-bench/bin/python bench/run.py $(ARGS)
+
+footprint: setup ## CPU of a cold start and zipped size of each function and layer
+	@rm -rf .local/footprint && mkdir -p .local/footprint
+	@for layer in batch:BatchLayer job:JobLayer; do \
+	  LAMBDA_PYTHON_VERSION=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
+	  LAMBDA_ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --silent -C layers/$${layer%%:*} build-$${layer##*:} ARTIFACTS_DIR="$(CURDIR)/.local/footprint/$${layer%%:*}" || exit 1; \
+	done
+	@$(BIN)/python bench/footprint.py --functions functions/* --layers .local/footprint/batch .local/footprint/job \
+	  --env TENANT_GROUP=t RUN_BUCKET=b ROW_STREAM=s CALLS_IN_FLIGHT=1 PARTNER_API_URL=http://localhost PARTNER_API_TIMEOUT_SECONDS=5 \
+	  DATABASE_HOST=h DATABASE_PORT=1 DATABASE_NAME=n DATABASE_USER=u DATABASE_AUTH=password $(ARGS)
 
 clean: ## remove environments, caches and what runs have left
 	rm -rf $(VENV) $(VENV)-bench .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

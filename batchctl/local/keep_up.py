@@ -45,8 +45,5 @@ def _print_usage(console: Console, url: str, state_machine_arn: str, endpoints_p
     )
     credentials = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
     console.print(f"export {credentials}", highlight=False, soft_wrap=True)
-    console.print(
-        f"aws --endpoint-url {url} stepfunctions start-execution --state-machine-arn {state_machine_arn} --input '{{}}'",
-        highlight=False,
-        soft_wrap=True,
-    )
+    start = f"stepfunctions start-execution --state-machine-arn {state_machine_arn} --input '{{}}'"
+    console.print(f"aws --endpoint-url {url} {start}", highlight=False, soft_wrap=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
-from botocore.compat import HTTPHeaders
 import pytest
+from botocore.compat import HTTPHeaders
 from express_batch.adapters import s3_requests
 from express_batch.adapters.s3_store import S3Store
 from express_batch.errors import StorageRefusedError, StorageUnavailableError
