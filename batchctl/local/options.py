@@ -11,7 +11,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
 # an invocation the environments wait more than they work, so more of them are needed.
 # (chunks at once, slices at once in each). A slice's time is mostly its calls' where it has few users.
-WAITING_CONCURRENCY = (2, 14)
+WAITING_CONCURRENCY = (2, 15)
 WORKING_CONCURRENCY = (3, 2)
 FEW_USERS = 20
 
