@@ -13,6 +13,7 @@ help: ## list the commands
 
 setup: $(VENV)/.ready ## install what is needed: a virtual environment, MariaDB
 	@scripts/ensure-debian-package mariadbd mariadb-server-core
+	@scripts/ensure-debian-package my_print_defaults mariadb-client-core
 
 run: setup ## run the batch once on this machine: make run USERS=10000 ARGS="--api-error-rate 0.03"
 	@$(BIN)/batchctl local run --users $(USERS) $(ARGS)

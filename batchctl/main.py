@@ -12,7 +12,7 @@ from emulator.errors import AwsError
 from emulator.lambda_runtime.runtime_files import RuntimeInstallError
 from emulator.partner_api import OptionError, PartnerApiError
 from emulator.services.child_process import ChildStartError
-from emulator.services.mariadb_template import MariaDbMissingError
+from emulator.services.mariadb_template import MariaDbInstallError, MariaDbMissingError
 from emulator.stack import StackError
 
 # What the emulator's parts say for themselves: each message names the thing at fault and the remedy.
@@ -23,6 +23,7 @@ KNOWN_ERRORS = (
     OptionError,
     PartnerApiError,
     MariaDbMissingError,
+    MariaDbInstallError,
     ChildStartError,
     RuntimeInstallError,
 )

@@ -105,6 +105,7 @@ class ChildProcess:
                 f"{self.last_lines}"
             ) from None
         except BaseException:
+            self._ready.cancel()  # nobody will ask any more why it was not ready
             await self.stop(grace_seconds=0)
             raise
 

@@ -18,6 +18,10 @@ class MariaDbMissingError(RuntimeError):
     """The server's programs are not installed."""
 
 
+class MariaDbInstallError(RuntimeError):
+    """The server's own installer failed; the message has its last lines."""
+
+
 def find_program(name: str) -> str:
     """Path of one of MariaDB's programs; the error says how to install them."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_PLACES]))
@@ -87,7 +91,7 @@ async def _install(data: Path, account: ServerAccount) -> None:
     output, _ = await process.communicate()
     if process.returncode != 0:
         text = output.decode(errors="replace")
-        raise RuntimeError(f"mariadb-install-db ended with status {process.returncode}:\n{text[-2000:]}")
+        raise MariaDbInstallError(f"mariadb-install-db ended with status {process.returncode}:\n{text[-2000:]}")
 
 
 def _copy_owned(template: Path, target: Path, account: ServerAccount) -> None:
