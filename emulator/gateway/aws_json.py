@@ -79,5 +79,5 @@ class AwsJsonService:
 
         Source: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization
         """
-        body = {"__type": error.code, message_name(self._model, error.code): error.message}
+        body = {"__type": error.code, message_name(self._model, error.code): error.message, **error.members}
         return WireAnswer(error.status, write_json(body), self._content_type, {"x-amzn-ErrorType": error.code})

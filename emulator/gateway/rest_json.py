@@ -180,7 +180,7 @@ class RestJsonService:
         Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
         """
         kind = "User" if error.status < 500 else "Service"
-        body = {"Type": kind, message_name(self._model, error.code): error.message}
+        body = {"Type": kind, message_name(self._model, error.code): error.message, **error.members}
         return WireAnswer(error.status, write_json(body), _JSON, {"x-amzn-ErrorType": error.code})
 
 

@@ -7,6 +7,6 @@ class ThrottledError(AwsError):
     """TooManyRequestsException; `members` are the further members of the answer's body."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.", 429)
+        members = {"Reason": reason, "Type": "User"}
+        super().__init__("TooManyRequestsException", "Rate Exceeded.", 429, members)
         self.reason = reason
-        self.members = {"Reason": reason, "Type": "User"}

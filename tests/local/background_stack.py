@@ -63,6 +63,21 @@ class BackgroundStack:
 
         return self.do(run())
 
+    def run_dry(self, users: int) -> Execution:
+        """The ended execution of a dry run."""
+
+        async def run() -> Execution:
+            execution = await self.stack.emulator.state_machines.start(
+                self.stack.state_machine_arn, {"dry_run": True, "users": users}
+            )
+            return await execution.wait()
+
+        return self.do(run())
+
+    def stream_records(self) -> int:
+        """How many records WriteRows' mapping has read."""
+        return sum(mapping.records for mapping in self.stack.emulator.mappings.statistics.values())
+
     def set_api(self, **options: Any) -> None:
         """Give the partner API other options, no user an override but those given, and forget what it has answered."""
         api = self.stack.partner_api

@@ -94,3 +94,16 @@ def test_template_resources_without_effect_are_listed_by_name(stack: BackgroundS
     names = {item.resource_type for item in stack.stack.stack.not_emulated}
 
     assert {"AWS::IAM::Role", "AWS::Scheduler::Schedule"} <= names
+
+
+def test_throttled_invocation_says_why(stack: BackgroundStack) -> None:
+    lambdas, name = stack.client("lambda"), stack.stack.stack.outputs["CloseRunFunctionName"]
+    lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        with pytest.raises(ClientError) as refused:
+            lambdas.invoke(FunctionName=name)
+    finally:
+        lambdas.delete_function_concurrency(FunctionName=name)
+
+    assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

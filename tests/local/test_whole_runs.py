@@ -188,3 +188,27 @@ def test_database_that_is_down_is_named_and_the_next_run_is_whole(stack: Backgro
     assert f"database 127.0.0.1:{mariadb.address.port}" in (execution.cause or "")
     assert stack.run_batch().output["status"] == "COMPLETE"
     assert read_rows(stack) == expected_rows(stack)
+
+
+def test_dry_run_calls_for_its_users_and_leaves_tables_stream_and_ledger_as_they_were(stack: BackgroundStack) -> None:
+    ledger = "SELECT COUNT(*) FROM batch_run"
+    runs, records = stack.query(ledger), stack.stream_records()
+
+    execution = stack.run_dry(users=100)
+
+    assert execution.output["status"] == "DRY_RUN"
+    assert (execution.output["users_listed"], execution.output["users_synced"]) == (100, 100)
+    assert stack.calls() == 100
+    assert read_rows(stack) == {}
+    assert (stack.query(ledger), stack.stream_records()) == (runs, records)
+
+
+def test_dry_run_fails_and_keeps_the_reasons_when_the_api_refuses(stack: BackgroundStack) -> None:
+    stack.set_api(not_found_rate=1)
+
+    execution = stack.run_dry(users=50)
+
+    assert (execution.status, execution.error) == ("FAILED", "DryRunFailed")
+    run_id = (execution.cause or "").split()[1].removesuffix(":")
+    assert set(stack.failures(run_id).values()) == {"ApiRejectedError"}
+    assert len(stack.failures(run_id)) == 50
