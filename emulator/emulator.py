@@ -79,7 +79,9 @@ class Emulator:
         listener = open_listener()
         parts.callback(listener.close)
         self.url = url_of(listener)
-        self.aws = BotoCaller(self.url, identity)
+        caller = BotoCaller(self.url, identity)
+        parts.callback(caller.close)
+        self.aws = caller
         self.functions = LambdaService(
             identity,
             runtime_dir=runtime_dir,

@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import platform
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batchctl.errors import BatchctlError
 from batchctl.local.database import apply_migrations, seed_users
+from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import (
     FEW_USERS,
     PROJECT_ROOT,
@@ -21,7 +18,8 @@ from batchctl.local.options import (
     DatabaseUrl,
     LocalOptions,
 )
-from emulator.emulator import Emulator, EmulatorOptions
+from batchctl.local.surroundings import CACHE_DIR, open_surroundings
+from emulator.emulator import Emulator
 from emulator.identity import Identity
 from emulator.partner_api import PartnerApi, PartnerApiOptions
 from emulator.services.mariadb import MariaDb
@@ -29,7 +27,6 @@ from emulator.stack import Stack, StackPlan, load_stack, read_tenant_group
 
 TENANT_GROUPS = PROJECT_ROOT / "pipeline" / "tenant-groups"
 MIGRATIONS = PROJECT_ROOT / "migrations"
-STATE_DIR = PROJECT_ROOT / ".local"
 
 
 @dataclass
@@ -80,29 +77,11 @@ async def local_stack(options: LocalOptions, tell: Callable[[str], None]) -> Asy
     given = read_tenant_group(options.tenant_group, TENANT_GROUPS)
     # The template is read with placeholders first, so that a wrong parameter is told before anything starts.
     _plan(options, given, DatabaseUrl("127.0.0.1", 3306, "local", "local", "local"), "http://127.0.0.1:1")
-    STATE_DIR.mkdir(exist_ok=True)
-    async with contextlib.AsyncExitStack() as stack:
-        work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="express-batch-")))
-        emulator = Emulator(EmulatorOptions(work_dir=work_dir, cache_dir=STATE_DIR / "cache"))
-        mariadb = None if options.database_url else MariaDb(STATE_DIR / "cache")
-        partner_api = None if options.partner_api_url else PartnerApi(_partner_options(options))
-
-        tell("starting MariaDB, the partner API and the emulator")
-        # Each is entered for teardown before it starts, so that a failure of one takes down the others.
-        if mariadb is not None:
-            stack.push_async_callback(mariadb.stop)
-        if partner_api is not None:
-            stack.push_async_callback(partner_api.stop)
-        starting: list[asyncio.Future[Any]] = [asyncio.ensure_future(stack.enter_async_context(emulator))]
-        starting += [asyncio.ensure_future(part.start()) for part in (mariadb, partner_api) if part is not None]
-        try:
-            await asyncio.gather(*starting)
-        finally:
-            for task in starting:
-                task.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
-
-        database = options.database_url or _database_of(mariadb)
+    tell("starting MariaDB, the partner API and the emulator")
+    stand_in = None if options.partner_api_url else _partner_options(options)
+    async with open_surroundings(stand_in, with_mariadb=options.database_url is None) as around:
+        emulator, partner_api = around.emulator, around.partner_api
+        database = options.database_url or around.database
         tell("applying migrations" if options.database_url else f"applying migrations, seeding {options.users:,} users")
         await asyncio.to_thread(apply_migrations, database, MIGRATIONS)
         if options.database_url is None:
@@ -119,8 +98,8 @@ async def local_stack(options: LocalOptions, tell: Callable[[str], None]) -> Asy
             database=database,
             partner_api_url=partner_api_url,
             partner_api=partner_api,
-            mariadb=mariadb,
-            work_dir=work_dir,
+            mariadb=around.mariadb,
+            work_dir=around.work_dir,
             setup_seconds=time.monotonic() - started,
         )
 
@@ -135,13 +114,6 @@ def _partner_options(options: LocalOptions) -> PartnerApiOptions:
     )
 
 
-def _database_of(mariadb: MariaDb | None) -> DatabaseUrl:
-    if mariadb is None:
-        raise BatchctlError("no database: neither --database-url nor a MariaDB of our own")
-    address = mariadb.address
-    return DatabaseUrl(address.host, address.port, address.user, address.password, address.database)
-
-
 def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
     """The stack with this machine's parameters; those that were asked for by name win."""
     slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", FEW_USERS))
@@ -149,19 +121,7 @@ def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, p
     local = {
         "ChunkConcurrency": str(chunks_at_once),
         "SliceConcurrency": str(slices_at_once),
-        "DatabaseMode": "direct",
-        "DatabaseAuth": "password",
-        "DatabaseTls": "off",
-        "DatabaseHost": database.host,
-        "DatabasePort": str(database.port),
-        "DatabaseName": database.name,
-        "DatabaseUser": database.user,
-        "DatabasePassword": database.password,
-        "PartnerApiUrl": partner_api_url,
-        "Tracing": "Active" if options.tracing else "PassThrough",
-        # What the environments here really are: awslambdaric behaves otherwise on another version.
-        "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
-        "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+        **make_local_parameters(database, partner_api_url, tracing=options.tracing),
     }
     if options.users_per_invocation is not None:
         local["UsersPerInvocation"] = str(options.users_per_invocation)
@@ -171,5 +131,5 @@ def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, p
         parameters,
         stack_name=f"express-batch-{options.tenant_group}",
         identity=Identity(),
-        cache_dir=STATE_DIR / "cache",
+        cache_dir=CACHE_DIR,
     )

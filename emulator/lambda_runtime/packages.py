@@ -16,12 +16,15 @@ class PackageStore:
     def __init__(self, directory: Path, *, compile_bytecode: bool) -> None:
         self._directory = directory
         self._compile_bytecode = compile_bytecode
+        # Several stacks that are created at once have the same layers.
+        self._storing = asyncio.Lock()
 
     async def store(self, data: bytes) -> Package:
         """The package of these bytes; AwsError when they are no acceptable zip."""
-        package = await asyncio.to_thread(unpack, data, self._directory)
-        if self._compile_bytecode:
-            await self._compile(package.directory)
+        async with self._storing:
+            package = await asyncio.to_thread(unpack, data, self._directory)
+            if self._compile_bytecode:
+                await self._compile(package.directory)
         return package
 
     async def _compile(self, directory: Path) -> None:

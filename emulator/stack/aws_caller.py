@@ -1,7 +1,10 @@
 """How a stack calls AWS: the same operations, by the same names, as any boto3 program."""
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import boto3
 from botocore import xform_name
@@ -11,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from emulator.errors import AwsError
 from emulator.identity import Identity
 
+T = TypeVar("T")
+CALLS_AT_ONCE = 16
 # The emulated services ask for no secret; one that is given keeps botocore from looking for a real one.
 _NO_SECRET = "local"  # noqa: S105
 
@@ -34,14 +39,18 @@ class BotoCaller:
             region_name=identity.region, aws_access_key_id="local", aws_secret_access_key=_NO_SECRET
         )
         self._clients: dict[str, Any] = {}
+        self._making = asyncio.Lock()
+        # Threads of its own: the endpoint may be served by the same loop, whose default threads its answers need.
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="aws-call")
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """The endpoint's answer in botocore's shape; AwsError with its code where it refuses or cannot be reached."""
-        if service not in self._clients:
-            self._clients[service] = await asyncio.to_thread(self._make_client, service)
+        async with self._making:  # a botocore session must not make two clients at once
+            if service not in self._clients:
+                self._clients[service] = await self._run(self._make_client, service)
         method = getattr(self._clients[service], xform_name(operation))
         try:
-            answer: dict[str, Any] = await asyncio.to_thread(method, **parameters)
+            answer: dict[str, Any] = await self._run(partial(method, **parameters))
         except ClientError as error:
             details = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
@@ -51,6 +60,13 @@ class BotoCaller:
                 type(error).__name__, f"{service} {operation} at {self._endpoint_url}: {error}", 503
             ) from error
         return answer
+
+    def close(self) -> None:
+        """End the threads; calls under way are waited for."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def _make_client(self, service: str) -> Any:
         return self._session.client(  # type: ignore[call-overload]

@@ -25,6 +25,11 @@ class LocalCode:
         contents = await asyncio.gather(*(asyncio.to_thread(self._read, self._artifacts[key]) for key in keys))
         self._contents.update(zip(keys, contents, strict=True))
 
+    @property
+    def contents(self) -> Mapping[str, bytes]:
+        """What was prepared, by the key that the transform gave it."""
+        return self._contents
+
     def read(self, bucket: str, key: str, where: str) -> bytes:
         """The zip or file behind the address that the transform wrote."""
         if bucket != LOCAL_BUCKET or key not in self._contents:

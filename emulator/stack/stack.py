@@ -96,7 +96,7 @@ class StackPlan:
     async def create(self, aws: AwsCaller) -> "Stack":
         """The stack, every resource ready; on an error what was made is removed and CreateError names what failed."""
         # Layers first: a build that fails leaves nothing behind.
-        await self._code.prepare(self._artifact_owners())
+        await self.build()
         stack = Stack(self, aws)
         try:
             await self._create_all(stack, aws)
@@ -109,6 +109,11 @@ class StackPlan:
                 leftover = f"; removing what was made failed too: {failed}"
             raise CreateError(f"stack {self.stack_name}: {error}{leftover}") from error
         return stack
+
+    async def build(self) -> Mapping[str, bytes]:
+        """The zips and files of functions, layers and state machines by their keys; ArtifactError where one fails."""
+        await self._code.prepare(self._artifact_owners())
+        return self._code.contents
 
     def _artifact_owners(self) -> set[str]:
         # The transform gives a layer's id a digest as its end; its code is known under the id in the file.

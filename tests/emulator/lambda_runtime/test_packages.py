@@ -1,24 +1,21 @@
-"""Packages are compiled once, before a dozen environments would each do it."""
+"""Packages on disk, each content once."""
 
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from emulator.lambda_runtime.packages import PackageStore
 from tests.emulator.lambda_runtime.harness import make_zip
 
-LARGE = {"big.py": "x = 1\n" * 20_000, "broken.py": "def (:\n"}
 
+def test_package_is_unpacked_once_when_it_comes_several_times_at_once(tmp_path: Path) -> None:
+    data = make_zip({f"module_{number}.py": "x = 1\n" for number in range(200)})
 
-@pytest.mark.parametrize(("compile_bytecode", "expected"), [(True, ["big"]), (False, [])])
-def test_store_compiles_large_packages_when_asked_to(
-    tmp_path: Path, compile_bytecode: bool, expected: list[str]
-) -> None:
-    async def scenario() -> None:
-        store = PackageStore(tmp_path, compile_bytecode=compile_bytecode)
-        package = await store.store(make_zip(LARGE))
-        compiled = [path.name.split(".")[0] for path in package.directory.glob("__pycache__/*.pyc")]
-        assert compiled == expected
+    async def store_at_once() -> set[Path]:
+        store = PackageStore(tmp_path / "packages", compile_bytecode=False)
+        packages = await asyncio.gather(*(store.store(data) for _ in range(8)))
+        return {package.directory for package in packages}
 
-    asyncio.run(scenario())
+    (directory,) = asyncio.run(store_at_once())
+
+    assert len(list(directory.iterdir())) == 200
+    assert list(directory.parent.iterdir()) == [directory]

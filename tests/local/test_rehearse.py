@@ -1,0 +1,97 @@
+"""The release, rehearsed: real stacks side by side, each on its own parameters."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from batchctl.groups.group import TenantGroup
+from batchctl.groups.project import Project
+from batchctl.groups.reading import read_groups
+from batchctl.local.database import connect, seed_users
+from batchctl.rehearse.rehearsal import Rehearsal, open_rehearsal
+from tests.local.rehearsal_project import ROOT, make_project
+
+WAVES = {"canary": 0, "alpha": 1, "beta": 1}
+
+
+def rehearse(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The ended command."""
+    command = [sys.executable, "-m", "batchctl", "pipeline", "rehearse", "--groups-root", str(project), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300)
+
+
+def stages(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """{group: stage} of the printed object."""
+    return {group["name"]: group["stage"] for group in json.loads(done.stdout)["groups"]}
+
+
+def test_rehearsal_releases_every_group(tmp_path: Path) -> None:
+    done = rehearse(make_project(tmp_path, WAVES), "--users", "30", "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(stages(done).values()) == {"released"}
+
+
+def test_rehearsal_leaves_later_waves_untouched_when_the_canary_fails(tmp_path: Path) -> None:
+    done = rehearse(make_project(tmp_path, WAVES), "--users", "30", "--fail", "canary", "--json")
+
+    assert done.returncode == 1
+    assert stages(done) == {"canary": "smoke run", "alpha": "untouched", "beta": "untouched"}
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the release stopped: wave 0, group canary, smoke run: DryRunFailed")
+    assert line.endswith("(untouched: wave 1)")
+
+
+def test_rehearsal_refuses_a_group_that_does_not_exist(tmp_path: Path) -> None:
+    done = rehearse(make_project(tmp_path, WAVES), "--fail", "nobody")
+
+    assert done.returncode == 2
+    assert "nobody" in done.stderr
+    assert "alpha, beta, canary" in done.stderr
+
+
+async def _release(rehearsal: Rehearsal, group: TenantGroup, users: int) -> dict[str, Any]:
+    """The account of a whole run of the group, after its release."""
+    await rehearsal.migrate(group)
+    await asyncio.to_thread(seed_users, rehearsal.database_of(group), users)
+    await rehearsal.deploy(group)
+    execution = await rehearsal.emulator.state_machines.start(
+        rehearsal.stacks[group.name].outputs["UserBatchArn"], {"scheduled_time": "2026-01-01T00:10:00Z"}
+    )
+    await execution.wait()
+    account: dict[str, Any] = execution.output
+    return account
+
+
+def _read(rehearsal: Rehearsal, group: TenantGroup, statement: str) -> list[tuple[Any, ...]]:
+    with connect(rehearsal.database_of(group)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def test_groups_that_run_at_the_same_time_touch_nothing_of_each_other(tmp_path: Path) -> None:
+    project = Project(make_project(tmp_path, WAVES))
+    alpha, beta, _ = read_groups(project)
+
+    async def run() -> None:
+        async with open_rehearsal(project.template, 0, (), lambda _: None) as rehearsal:
+            # GIVEN two groups with users of the same ids, 40 and 70 of them
+            accounts = await asyncio.gather(_release(rehearsal, alpha, 40), _release(rehearsal, beta, 70))
+
+            # THEN each has its own users' rows, ledger, bucket, stream and functions, and no more
+            assert [account["rows_written"] for account in accounts] == [40, 70]
+            assert len(_read(rehearsal, alpha, "SELECT 1 FROM loyalty_points")) == 40
+            assert len(_read(rehearsal, beta, "SELECT 1 FROM loyalty_points")) == 70
+            assert _read(rehearsal, alpha, "SELECT tenant_group, users_listed FROM batch_run") == [("alpha", 40)]
+            assert _read(rehearsal, beta, "SELECT tenant_group, users_listed FROM batch_run") == [("beta", 70)]
+            first, second = (rehearsal.stacks[name] for name in ("alpha", "beta"))
+            shared = {name for name in first.outputs if first.outputs[name] == second.outputs[name]}
+            assert shared <= {"DatabaseEndpoint"}
+            for stack in (first, second):
+                listed = await rehearsal.emulator.aws.call("s3", "ListObjectsV2", Bucket=stack.outputs["RunBucketName"])
+                assert listed["KeyCount"] == 3  # started, listing, one chunk
+
+    asyncio.run(run())
