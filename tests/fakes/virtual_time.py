@@ -36,3 +36,8 @@ def run_virtually(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         result = runner.run(work)
         return result, runner.get_loop().time()
+
+
+def run_virtual(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns."""
+    return run_virtually(work)[0]

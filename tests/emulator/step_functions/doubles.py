@@ -12,7 +12,7 @@ from emulator.errors import AwsError
 from emulator.identity import Identity
 from emulator.step_functions import Execution, InvokeResult, StepFunctionsService
 from emulator.step_functions.clock import LoopClock
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/states"
 EPOCH_SECONDS = 1_800_000_000.0

@@ -14,7 +14,7 @@ import pytest
 from emulator.errors import AwsError
 from emulator.step_functions import StepFunctionsService
 from tests.emulator.step_functions.doubles import FakeLambda, create_machine, invoke, jsonata, make_service
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 PASS = jsonata("A", A={"Type": "Pass", "End": True})
 WAIT = jsonata("W", W={"Type": "Wait", "Seconds": 60, "End": True})

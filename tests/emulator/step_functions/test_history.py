@@ -15,7 +15,7 @@ from tests.emulator.step_functions.doubles import (
     make_service,
     run_machine,
 )
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 FUNCTIONS = {"f": lambda payload: payload}
 

@@ -20,7 +20,7 @@ from tests.emulator.step_functions.doubles import (
     make_service,
     run_machine,
 )
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
 

@@ -15,7 +15,7 @@ import pytest
 from emulator.errors import AwsError
 from emulator.step_functions import StepFunctionsService
 from tests.emulator.step_functions.doubles import ROLE_ARN, create_machine, jsonata, make_service
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 
 def passing(output: Any) -> dict[str, Any]:

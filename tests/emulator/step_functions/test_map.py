@@ -20,7 +20,7 @@ from tests.emulator.step_functions.doubles import (
     run_machine,
     sleeping,
 )
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 
 def map_of(processor: dict[str, Any], inner_name: str = "I", **fields: Any) -> dict[str, Any]:

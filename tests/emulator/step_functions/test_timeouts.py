@@ -14,7 +14,7 @@ from tests.emulator.step_functions.doubles import (
     run_machine,
     sleeping,
 )
-from tests.emulator.step_functions.virtual_time import run_virtual
+from tests.fakes.virtual_time import run_virtual
 
 
 def duration(execution: Execution) -> float:
