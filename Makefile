@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEMPLATES := template.yaml foundation/template.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml)
 USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint format bench footprint clean
+.PHONY: help setup run up test test-sam lint audit fmt bench footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,17 +22,31 @@ run: setup ## run the batch once on this machine: make run USERS=10000 ARGS="--a
 up: setup ## keep the stack running on this machine; Ctrl-C stops it
 	@$(BIN)/batchctl local up --users $(USERS) $(ARGS)
 
-test: setup ## all tests: make test ARGS="-k upsert"
-	@$(BIN)/pytest $(ARGS)
+test: setup ## all tests but those of test-sam: make test ARGS="-k upsert"
+	@$(BIN)/pytest --ignore=tests/sam $(ARGS)
 
-lint: setup ## formatting, lint, types
+test-sam: setup $(VENV)-sam/.ready ## real SAM CLI, containers and AWS CLI against the emulator; needs root (docker.io)
+	@scripts/ensure-debian-package dockerd docker.io containerd runc iptables
+	@scripts/ensure-debian-package debootstrap debootstrap
+	@scripts/ensure-debian-package ip iproute2
+	@$(BIN)/pytest tests/sam $(ARGS)
+
+lint: setup $(VENV)-lint/.ready ## formatting, lint, types, security of templates, secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint template.yaml --regions us-east-1 ap-northeast-1
+	@# One after the other: several templates in one call take cfn-lint minutes instead of seconds.
+	@for template in $(TEMPLATES); do $(BIN)/cfn-lint $$template --regions us-east-1 ap-northeast-1 || exit 1; done
 	@$(BIN)/python -m tests.template.asl_rules template.yaml
+	@LOG_LEVEL=ERROR $(VENV)-lint/bin/checkov --config-file .checkov.yaml $(addprefix --file ,$(TEMPLATES))
+	@scripts/find-secrets $(VENV)-lint/bin
 
-format: setup ## rewrite the code in the project's format
+audit: $(VENV)-lint/.ready ## known vulnerabilities of the locked dependencies; asks PyPI, so it needs a network
+	@for lock in requirements/*.txt $(wildcard layers/*/requirements.txt batchctl/*/requirements.txt); do \
+	  echo "$$lock"; $(VENV)-lint/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || exit 1; \
+	done
+
+fmt: setup ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -51,7 +66,7 @@ footprint: setup ## CPU of a cold start and zipped size of each function and lay
 	  DATABASE_HOST=h DATABASE_PORT=1 DATABASE_NAME=n DATABASE_USER=u DATABASE_AUTH=password $(ARGS)
 
 clean: ## remove environments, caches and what runs have left
-	rm -rf $(VENV) $(VENV)-bench .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lint $(VENV)-sam .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # uv installs the same locked files about ten times faster than pip; where it cannot run, pip does it.
 $(VENV)/.ready: requirements/test.txt requirements/bootstrap.txt pyproject.toml
@@ -70,4 +85,18 @@ $(VENV)-bench/.ready: requirements/bench.txt
 	@echo "preparing $(VENV)-bench ..."
 	@$(PYTHON) -m venv $(VENV)-bench
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# SAM CLI pins boto3, hence an environment of its own. uv, because pip takes an extra of boto3-stubs for a package without a hash.
+$(VENV)-sam/.ready: requirements/sam.txt $(VENV)/.ready
+	@echo "preparing $(VENV)-sam ..."
+	@$(PYTHON) -m venv $(VENV)-sam
+	@$(BIN)/uv pip sync --quiet --python $(VENV)-sam/bin/python --require-hashes requirements/sam.txt
+	@touch $@
+
+$(VENV)-lint/.ready: requirements/lint.txt $(VENV)/.ready
+	@echo "preparing $(VENV)-lint ..."
+	@$(PYTHON) -m venv $(VENV)-lint
+	@$(BIN)/uv pip sync --quiet --python $(VENV)-lint/bin/python --require-hashes requirements/lint.txt \
+	  || $(VENV)-lint/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lint.txt
 	@touch $@

@@ -7,7 +7,11 @@ from rich.console import Console
 
 from batchctl.cost.commands import cost
 from batchctl.errors import BatchctlError, UsageError
+from batchctl.groups import commands as groups_commands
+from batchctl.invoke.commands import invoke
 from batchctl.local import commands as local_commands
+from batchctl.migrate.commands import migrate
+from batchctl.rehearse import commands as rehearse_commands
 from emulator.errors import AwsError
 from emulator.lambda_runtime.runtime_files import RuntimeInstallError
 from emulator.partner_api import OptionError, PartnerApiError
@@ -37,7 +41,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_commands.app, name="local")
+app.add_typer(groups_commands.app, name="groups")
 app.command()(cost)
+app.command()(migrate)
+app.add_typer(rehearse_commands.app, name="pipeline")
+app.command()(invoke)
 
 
 @app.callback()

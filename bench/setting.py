@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchctl.migrate.apply import apply_steps
+from batchctl.migrate.connection import DatabaseTarget
+from batchctl.migrate.steps import read_steps
 from bench.contract import Database
 from bench.points import connect
 from emulator.partner_api import LastAnswer, PartnerApi, PartnerApiOptions
@@ -47,16 +50,15 @@ async def open_setting(latency_ms: float, seed: int) -> AsyncIterator[Setting]:
 
 def apply_migrations(database: Database) -> None:
     """Makes the product's own tables."""
-    with connect(database) as connection, connection.cursor() as cursor:
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            for statement in split_statements(path.read_text()):
-                cursor.execute(statement)
-
-
-def split_statements(script: str) -> list[str]:
-    """The statements of a migration; none of ours has a semicolon inside."""
-    text = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("--"))
-    return [statement.strip() for statement in text.split(";") if statement.strip()]
+    target = DatabaseTarget(
+        host=database.host,
+        port=database.port,
+        name=database.name,
+        user=database.user,
+        make_password=lambda: database.password,
+        verifies_tls=False,
+    )
+    apply_steps(target, read_steps(MIGRATIONS))
 
 
 def seed_users(database: Database, users: int) -> None:

@@ -70,7 +70,7 @@ def run(
     """
     options = _make_options(locals())
     console = Console(stderr=True)
-    result = _run_interruptible(one_run.run_once(options, console))
+    result = run_interruptible(one_run.run_once(options, console))
     if as_json:
         typer.echo(json.dumps(result.summary.to_json()))
     else:
@@ -100,7 +100,7 @@ def up(
 ) -> None:
     """Start everything and keep it running until Ctrl-C; the addresses are in .local/endpoints.json."""
     options = _make_options(locals())
-    _run_interruptible(keep_up.keep_up(options, endpoints, Console(stderr=True), as_json=as_json))
+    run_interruptible(keep_up.keep_up(options, endpoints, Console(stderr=True), as_json=as_json))
 
 
 def _make_options(given: dict[str, Any]) -> LocalOptions:
@@ -112,7 +112,7 @@ def _make_options(given: dict[str, Any]) -> LocalOptions:
     return LocalOptions(**values)
 
 
-def _run_interruptible(work: Coroutine[Any, Any, T]) -> T:
+def run_interruptible(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; Ctrl-C and SIGTERM cancel it, so that it takes down what it has started."""
 
     async def guarded() -> T:

@@ -8,10 +8,19 @@ from typing import Any
 import pymysql
 
 from batchctl.errors import BatchctlError
-from batchctl.local.options import DatabaseUrl
+from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
+from batchctl.migrate.apply import apply_steps
+from batchctl.migrate.connection import DatabaseTarget
+from batchctl.migrate.errors import MigrationError
+from batchctl.migrate.steps import read_steps
 
+MIGRATIONS = PROJECT_ROOT / "migrations"
 SEED_BATCH = 1000
 TENANTS = 40
+
+
+class MigrationFailedError(BatchctlError):
+    """A schema step was not applied; the message names its file and the database's error."""
 
 
 def connect(address: DatabaseUrl) -> Any:
@@ -34,12 +43,20 @@ def connect(address: DatabaseUrl) -> Any:
         ) from error
 
 
-def apply_migrations(address: DatabaseUrl, folder: Path) -> None:
-    """Bring the schema up to date; the steps are in the files' order and harmless when repeated."""
-    with connect(address) as connection, connection.cursor() as cursor:
-        for path in sorted(folder.glob("*.sql")):
-            for statement in _statements(path.read_text(encoding="utf-8")):
-                cursor.execute(statement)
+def apply_migrations(address: DatabaseUrl, folder: Path = MIGRATIONS) -> None:
+    """Bring the schema up to date, as `batchctl migrate` does. Raises MigrationFailedError."""
+    target = DatabaseTarget(
+        host=address.host,
+        port=address.port,
+        name=address.name,
+        user=address.user,
+        make_password=lambda: address.password,
+        verifies_tls=False,  # as connect does
+    )
+    try:
+        apply_steps(target, read_steps(folder))
+    except MigrationError as error:
+        raise MigrationFailedError(str(error)) from error
 
 
 def seed_users(address: DatabaseUrl, count: int) -> None:
@@ -57,9 +74,3 @@ def make_users(count: int) -> Iterator[tuple[str, str]]:
     for number in range(count):
         tenant = 0 if number % 2 else 1 + number // 2 % (TENANTS - 1)
         yield f"user-{number:07d}", f"tenant-{tenant:02d}"
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a migration, which has none with a semicolon inside."""
-    text = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("--"))
-    yield from (statement.strip() for statement in text.split(";") if statement.strip())

@@ -1,6 +1,6 @@
 """No figure is believed unless every row is the API's last answer."""
 
-from bench.setting import compare_rows, split_statements
+from bench.setting import compare_rows
 from emulator.partner_api import LastAnswer
 
 ANSWERS = {"u1": LastAnswer(5, "gold", "2026-01-01T00:00:00.000Z", 1)}
@@ -18,11 +18,3 @@ def test_compare_rows_tells_each_kind_of_difference() -> None:
     assert compare_rows({}, ANSWERS, users=1)[0].startswith("u1 has None")
     assert "never answered" in compare_rows({"u1": ROW, "u2": ROW}, ANSWERS, users=1)[0]
     assert compare_rows({"u1": ROW}, ANSWERS, users=2) == ["1 users were answered, 2 are in the table users"]
-
-
-def test_split_statements_leaves_comments_out() -> None:
-    # GIVEN a migration whose comment holds a semicolon / WHEN split / THEN the statements remain
-    assert split_statements("-- one; two\nCREATE TABLE a (b INT);\n\nDROP TABLE a;\n") == [
-        "CREATE TABLE a (b INT)",
-        "DROP TABLE a",
-    ]

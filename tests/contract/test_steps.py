@@ -104,3 +104,14 @@ def test_second_execution_of_the_same_time_is_told_that_the_run_has_started() ->
     assert first.status == second.status == "SUCCEEDED"
     # The virtual clock gives both executions one start time; their ids differ.
     assert second.output["status"] == "ALREADY_STARTED"
+
+
+def test_dry_run_goes_through_the_real_steps_and_leaves_the_database_alone() -> None:
+    steps = RealSteps(users=16)
+    batch = Batch(functions={"ListUsers": steps.list_users, "SyncUsers": steps.sync_users})
+
+    execution = batch.run({"dry_run": True, "users": 12}, UsersPerInvocation=3)
+
+    assert execution.output["status"] == "DRY_RUN"
+    assert (execution.output["users_listed"], execution.output["users_synced"]) == (12, 12)
+    assert steps.database.statements == []

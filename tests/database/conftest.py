@@ -1,12 +1,16 @@
 """A real MariaDB for the tests of this folder, with the project's migrations applied."""
 
-import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from express_batch.adapters.mysql import MysqlDatabase
 
-from tests.database.server import ROOT, Probe, Server
+from batchctl.migrate.apply import apply_steps
+from batchctl.migrate.connection import DatabaseTarget
+from batchctl.migrate.steps import read_steps
+from tests.database.server import ROOT, Probe, Server, make_target
+from tests.database.steps import DATABASE, OTHER_DATABASE, WriteStep
 
 TABLES = ("batch_run", "batch_write", "users", "loyalty_points")
 
@@ -17,12 +21,7 @@ def server() -> Iterator[Server]:
     running = Server()
     try:
         running.start()
-        probe = Probe(running.settings)
-        for migration in sorted((ROOT / "migrations").glob("*.sql")):
-            for statement in re.sub(r"--.*", "", migration.read_text()).split(";"):
-                if statement.strip():
-                    probe.query(statement)
-        probe.close()
+        apply_steps(make_target(running.settings), read_steps(ROOT / "migrations"))
         yield running
     finally:
         running.stop()
@@ -57,3 +56,32 @@ def make_database(server: Server, probe: Probe) -> Iterator[Callable[[], MysqlDa
 def database(make_database: Callable[[], MysqlDatabase]) -> MysqlDatabase:
     """A database as a function has it."""
     return make_database()
+
+
+@pytest.fixture
+def admin(server: Server) -> Iterator[Probe]:
+    """The administrator's connection."""
+    admin = Probe(server.settings)
+    yield admin
+    admin.close()
+
+
+@pytest.fixture
+def target(server: Server, admin: Probe) -> DatabaseTarget:
+    """An empty database."""
+    for name in (DATABASE, OTHER_DATABASE):
+        admin.query(f"DROP DATABASE IF EXISTS {name}")
+        admin.query(f"CREATE DATABASE {name}")
+    return make_target(server.settings, DATABASE)
+
+
+@pytest.fixture
+def write_step(tmp_path: Path) -> WriteStep:
+    """Writes a step into the test's own folder."""
+
+    def write(name: str, content: str) -> Path:
+        path = tmp_path / name
+        path.write_text(content)
+        return path
+
+    return write

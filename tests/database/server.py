@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pymysql
 from express_batch.settings import DatabaseSettings
 
+from batchctl.migrate.connection import DatabaseTarget
 from emulator.services.mariadb import MariaDb, MariaDbOptions
 
 T = TypeVar("T")
@@ -59,6 +60,18 @@ class Server:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=90)
+
+
+def make_target(settings: DatabaseSettings, name: str | None = None) -> DatabaseTarget:
+    """The same database, or the one called `name` on the same server, as migrations take it."""
+    return DatabaseTarget(
+        host=settings.database_host,
+        port=settings.database_port,
+        name=name or settings.database_name,
+        user=settings.database_user,
+        make_password=lambda: settings.database_password,
+        verifies_tls=False,
+    )
 
 
 class Probe:

@@ -74,6 +74,15 @@ class BackgroundStack:
 
         return self.do(run())
 
+    def smoke_run(self, users: int) -> Execution:
+        """The ended execution of SmokeRun."""
+
+        async def run() -> Execution:
+            arn = self.stack.stack.outputs["SmokeRunArn"]
+            return await (await self.stack.emulator.state_machines.start(arn, {"users": users})).wait()
+
+        return self.do(run())
+
     def stream_records(self) -> int:
         """How many records WriteRows' mapping has read."""
         return sum(mapping.records for mapping in self.stack.emulator.mappings.statistics.values())

@@ -106,4 +106,4 @@ def test_throttled_invocation_says_why(stack: BackgroundStack) -> None:
         lambdas.delete_function_concurrency(FunctionName=name)
 
     assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
-    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert dict(refused.value.response)["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

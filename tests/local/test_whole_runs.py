@@ -212,3 +212,20 @@ def test_dry_run_fails_and_keeps_the_reasons_when_the_api_refuses(stack: Backgro
     run_id = (execution.cause or "").split()[1].removesuffix(":")
     assert set(stack.failures(run_id).values()) == {"ApiRejectedError"}
     assert len(stack.failures(run_id)) == 50
+
+
+def test_smoke_run_waits_for_the_dry_run_and_hands_on_its_account(stack: BackgroundStack) -> None:
+    execution = stack.smoke_run(users=60)
+
+    assert (execution.status, execution.output["status"]) == ("SUCCEEDED", "DRY_RUN")
+    assert execution.output["users_synced"] == 60
+    assert stack.calls() == 60
+
+
+def test_smoke_run_fails_with_the_reason_when_the_dry_run_does(stack: BackgroundStack) -> None:
+    stack.set_api(not_found_rate=1)
+
+    execution = stack.smoke_run(users=10)
+
+    assert (execution.status, execution.error) == ("FAILED", "DryRunFailed")
+    assert "0 of 10 users" in (execution.cause or "")

@@ -94,6 +94,7 @@ def test_check_definition_finds_nothing_when_the_machine_is_right() -> None:
         ),
         (_machine({**_TASK, "Catch": [{"ErrorEquals": ["States.Sometimes"]}]}), "Machine/Each/Call: error-name"),
         (_machine({**_TASK, "Output": "{% $states.result %}"}), "Machine/Each/Call: payload-size"),
+        (_machine({**_TASK, "Output": "{% $states.result.Payload %}"}), "Machine/Each/Call: payload-size"),
         (_machine({key: value for key, value in _TASK.items() if key != "Output"}), "Machine/Each/Call: payload-size"),
         ({**_machine(), "TimeoutSeconds": 301}, "Machine: timeout: TimeoutSeconds 301 is over the 300"),
         ({**_machine(), "Comment": "${Unknown}"}, "Machine: undefined-substitution: ${Unknown}"),

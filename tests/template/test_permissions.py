@@ -33,6 +33,9 @@ _WITHOUT_RESOURCE = {
     "ec2:DeleteNetworkInterface",
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
+    # Reads alone; AWS's own policy for CodeDeploy names no alarms.
+    # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
+    "cloudwatch:DescribeAlarms",
 }
 
 

@@ -53,7 +53,9 @@ def test_find_grammar_problems_keeps_what_is_wrong_when_a_state_leads_nowhere() 
     assert any("Nowhere" in problem for problem in find_grammar_problems(body))
 
 
-@_BY_NAME
+@pytest.mark.parametrize(
+    "definition", [item for item in _DEFINITIONS if list(_lambda_targets(item))], ids=lambda item: item.logical_id
+)
 def test_definition_calls_each_function_from_the_state_of_its_name_when_it_invokes_one(definition: Definition) -> None:
     targets = list(_lambda_targets(definition))
 
@@ -62,13 +64,24 @@ def test_definition_calls_each_function_from_the_state_of_its_name_when_it_invok
 
 
 @_BY_NAME
+def test_definition_starts_a_state_machine_by_its_alias(definition: Definition) -> None:
+    started = [
+        state.body["Arguments"]["StateMachineArn"]
+        for state in list_states(definition.body)
+        if "sfn:start" in str(state.body.get("Resource", ""))
+    ]
+    substitutions = _resource(definition.logical_id)["DefinitionSubstitutions"]
+
+    assert [substitutions[name.strip("${}")] for name in started] == [{"Ref": "UserBatchAliaslive"}] * len(started)
+
+
+@_BY_NAME
 def test_role_may_invoke_just_the_functions_that_the_definition_calls(definition: Definition) -> None:
     statements = _resource(f"{definition.logical_id}Role")["Policies"][0]["PolicyDocument"]["Statement"]
     invoke = [statement for statement in statements if statement["Action"] == "lambda:InvokeFunction"]
 
-    allowed = [resource["Fn::GetAtt"][0] for resource in invoke[0]["Resource"]]
+    allowed = [resource["Ref"].removesuffix(".Alias") for statement in invoke for resource in statement["Resource"]]
 
-    assert len(invoke) == 1
     called = {function.removesuffix("Arn") for _, function in _lambda_targets(definition)}
     assert sorted(allowed) == sorted(called)
 
@@ -87,5 +100,7 @@ def test_each_function_has_the_folder_and_the_name_of_its_noun_when_the_template
         assert (ROOT / "functions" / folder / "app.py").is_file()
         assert properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{noun}"}
         assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == folder
+        # The job is in a layer: without this a new layer would reach no alias.
+        assert properties["AutoPublishAliasAllProperties"] is True
         assert properties["LoggingConfig"]["LogGroup"] == {"Ref": f"{noun}LogGroup"}
     assert set(functions) >= {"ListUsersFunction", "SyncUsersFunction", "WriteRowsFunction", "CloseRunFunction"}

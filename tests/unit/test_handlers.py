@@ -50,7 +50,8 @@ def unload(module: ModuleType) -> None:
 
 
 def test_there_is_a_handler_for_each_name() -> None:
-    assert sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py")) == sorted(NAMES)
+    # migrate_schema is no part of a run: tests/database/test_migrate_schema.py
+    assert sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py")) == sorted([*NAMES, "migrate_schema"])
 
 
 @pytest.mark.parametrize("name", NAMES)

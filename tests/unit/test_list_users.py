@@ -203,3 +203,37 @@ def test_run_that_was_listed_is_not_taken_over_however_old_it_is() -> None:
     )
 
     assert listing["started"] is False
+
+
+def test_dry_run_lists_the_first_users_into_chunks_and_leaves_claim_and_ledger_alone() -> None:
+    store, database = MemoryStore(), LedgerDatabase(make_users(40))
+
+    listing = start(store, database, StartRequest("2026-11-22T08:30:00Z", "execution-1", dry_run_users=25))
+
+    assert (listing["dry_run"], listing["started"], listing["users_listed"]) == (True, True, 25)
+    assert [chunk["user_count"] for chunk in listing["chunks"]] == [10, 10, 5]
+    assert read_chunk(store, listing["run_id"], 2)[-1].user_id == "u24"
+    assert sorted(store.writes) == [f"runs/{listing['run_id']}/chunks/{number:05d}.json" for number in range(3)]
+    assert database.statements == []
+
+
+def test_dry_run_takes_nothing_from_the_run_of_the_same_moment() -> None:
+    store = MemoryStore()
+    dry = start(store, LedgerDatabase(make_users(3)), StartRequest(START.scheduled_time, "smoke", dry_run_users=2))
+
+    real = start(store, LedgerDatabase(make_users(3)))
+
+    assert (real["run_id"], real["started"], real["users_listed"]) == (RUN, True, 3)
+    assert dry["run_id"] != RUN
+
+
+@pytest.mark.parametrize("users", [0, -1, 1001, True, "10", 1.5])
+def test_request_is_refused_when_a_dry_run_has_too_many_users_or_none(users: object) -> None:
+    with pytest.raises(InvalidEventError, match="expected a whole number from 1 to 1000"):
+        StartRequest.from_event({"scheduled_time": "t", "execution": "e", "dry_run_users": users})
+
+
+def test_request_is_a_real_run_when_the_machine_sends_null() -> None:
+    event = {"scheduled_time": "t", "execution": "e", "dry_run_users": None}
+
+    assert StartRequest.from_event(event) == StartRequest("t", "e")

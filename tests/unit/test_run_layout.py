@@ -5,9 +5,12 @@ import datetime
 import pytest
 from express_batch.errors import InvalidEventError
 from express_batch.run_layout import (
+    check_any_run_id,
     check_run_id,
     chunk_key,
     failures_prefix,
+    is_dry_run,
+    make_dry_run_id,
     make_run_id,
     rejected_key,
     started_key,
@@ -73,3 +76,29 @@ def test_keys_of_a_run_lie_under_its_own_prefix() -> None:
     assert chunk_key(run_id, 7) == f"runs/{run_id}/chunks/00007.json"
     assert failures_prefix(run_id) == f"runs/{run_id}/failures/"
     assert rejected_key("shardId-1", "49") == "rejected/shardId-1/49.json"
+
+
+def test_dry_run_id_is_taken_where_users_are_called_for_and_refused_where_something_is_written() -> None:
+    run_id = make_dry_run_id("2026-11-22T08:30:00.123Z", "execution-1")
+
+    assert run_id.startswith("dry-20261122T083000Z-")
+    assert is_dry_run(run_id)
+    assert check_any_run_id(run_id) == run_id
+    with pytest.raises(InvalidEventError):
+        check_run_id(run_id)
+
+
+def test_dry_run_ids_differ_when_two_executions_start_in_one_second() -> None:
+    first, again, second = (make_dry_run_id("2026-11-22T08:30:00Z", name) for name in ("a", "a", "b"))
+
+    assert first == again != second
+
+
+@pytest.mark.parametrize("run_id", ["dry-", "dry-20261122T083000Z", "dry-20261122T083000Z-1a2b3c4d/..", None])
+def test_check_any_run_id_is_refused_when_it_is_neither(run_id: object) -> None:
+    with pytest.raises(InvalidEventError):
+        check_any_run_id(run_id)
+
+
+def test_scheduled_run_is_no_dry_run() -> None:
+    assert not is_dry_run("20261122T083000Z")

@@ -46,9 +46,10 @@ class Stage:
         attempt: str = ATTEMPT,
         seconds_left: float = 60.0,
         deadline: float | None = None,
+        run_id: str = RUN,
     ) -> dict[str, int]:
         return sync_users(
-            Slice(RUN, 3, start, end, deadline),
+            Slice(run_id, 3, start, end, deadline),
             invocation=Invocation(attempt, seconds_left),
             job=ValueJob(),
             calls_in_flight=10,
@@ -201,3 +202,17 @@ def test_slice_that_begins_when_the_run_has_to_be_closed_calls_nobody_and_accoun
 
 def test_slice_has_its_invocations_time_when_the_run_has_more() -> None:
     assert Stage().sync(2, 6, deadline=time.time() + 1000) == {"synced": 4, "failed": 0}
+
+
+def test_dry_run_calls_for_every_user_and_sends_nothing() -> None:
+    # GIVEN the chunk of a dry run, one of whose users the partner refuses
+    run_id = "dry-20261122T083000Z-1a2b3c4d"
+    stage = Stage(bad=("u3",))
+    stage.store.put(chunk_key(run_id, 3), encode_chunk(run_id, 3, USERS))
+
+    counts = stage.sync(run_id=run_id)
+
+    # THEN the counts and the reason are there, and no row
+    assert counts == {"synced": 3, "failed": 1}
+    assert stage.stream.entries == []
+    assert len(list(stage.store.list_keys(failures_prefix(run_id)))) == 1

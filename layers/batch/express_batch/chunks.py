@@ -8,7 +8,7 @@ from itertools import islice
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.job_contract import User
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_run_id, chunk_key
+from express_batch.run_layout import check_any_run_id, chunk_key
 
 CHUNK_VERSION = 1
 
@@ -67,7 +67,7 @@ class Slice:
         if deadline is not None and (not isinstance(deadline, (int, float)) or isinstance(deadline, bool)):
             raise InvalidEventError(f"deadline is {deadline!r}: expected milliseconds since 1970")
         slice_ = cls(
-            check_run_id(event.get("run_id")),
+            check_any_run_id(event.get("run_id")),
             event["chunk"],
             event["start"],
             event["end"],

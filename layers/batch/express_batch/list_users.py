@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from express_batch import ledger
@@ -15,13 +16,15 @@ from express_batch.errors import InvalidEventError, ListingTooLargeError, Settin
 from express_batch.job_contract import Job
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import chunk_key, listing_key, make_run_id, started_key
+from express_batch.run_layout import chunk_key, listing_key, make_dry_run_id, make_run_id, started_key
 
 # A state's payload is limited to 262,144 bytes and DataLimitExceeded cannot be caught, so the guard is here
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 MAX_LISTING_BYTES = 240_000
 CHUNK_WRITERS = 8
 LONGEST_EXECUTION_SECONDS = 300.0
+# A dry run's counts travel in the state's payload, and nobody pays for a rehearsal with a whole run's calls.
+MAX_DRY_RUN_USERS = 1000
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class StartRequest:
 
     scheduled_time: str
     execution: str  # the same for every attempt of one execution, different for a duplicate of it
+    dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
 
     @classmethod
     def from_event(cls, event: object) -> "StartRequest":
@@ -39,7 +43,12 @@ class StartRequest:
         missing = [name for name in ("scheduled_time", "execution") if not isinstance(event.get(name), str)]
         if missing:
             raise InvalidEventError(f"the event lacks {', '.join(missing)}: start UserBatch, which sends them")
-        return cls(event["scheduled_time"], event["execution"])
+        users = event.get("dry_run_users")
+        if users is not None and not (type(users) is int and 1 <= users <= MAX_DRY_RUN_USERS):
+            raise InvalidEventError(
+                f"users of a dry run is {users!r}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
+            )
+        return cls(event["scheduled_time"], event["execution"], users)
 
 
 def list_users(
@@ -55,13 +64,17 @@ def list_users(
 ) -> dict[str, Any]:
     """{"run_id", "started", "users_listed", "chunks": [{"chunk", "user_count"}]}.
 
-    `started` is False, with nothing listed, when another execution has the run already.
+    `started` is False, with nothing listed, when another execution has the run already. A dry run claims nothing, takes
+    the first users alone and stays out of the ledger; its answer has "dry_run": True besides.
     Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError.
     """
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
-    run_id = make_run_id(request.scheduled_time)
-    if not _claim_run(store, run_id, request, now()):
+    is_dry = request.dry_run_users is not None
+    run_id = (
+        make_dry_run_id(request.scheduled_time, request.execution) if is_dry else make_run_id(request.scheduled_time)
+    )
+    if not is_dry and not _claim_run(store, run_id, request, now()):
         observer.log("run already started", run_id=run_id)
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
@@ -71,7 +84,8 @@ def list_users(
         return {"chunk": number, "user_count": len(users)}
 
     with closing(database.stream_users(job.SELECT_USERS)) as users, ThreadPoolExecutor(CHUNK_WRITERS) as writers:
-        chunks = list(writers.map(write_chunk, enumerate(cut_chunks(users, chunk_size))))
+        taken = islice(users, request.dry_run_users)
+        chunks = list(writers.map(write_chunk, enumerate(cut_chunks(taken, chunk_size))))
     listed = sum(chunk["user_count"] for chunk in chunks)
     answer = {"run_id": run_id, "started": True, "users_listed": listed, "chunks": chunks}
     size = len(json.dumps(answer))
@@ -80,6 +94,9 @@ def list_users(
             f"{len(chunks)} chunks make {size} bytes, a state's payload holds {MAX_LISTING_BYTES}: "
             f"raise ChunkSize above {chunk_size}"
         )
+    if is_dry:
+        observer.log("users listed for a dry run", run_id=run_id, users_listed=listed, chunks=len(chunks))
+        return {**answer, "dry_run": True}
     database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
     store.put(listing_key(run_id), json.dumps(answer).encode())
     observer.log("users listed", run_id=run_id, users_listed=listed, chunks=len(chunks))

@@ -1,11 +1,13 @@
 """Where everything of a run lies in the run bucket: runs/<run_id>/{started.json, listing.json, chunks/, failures/}."""
 
 import datetime
+import hashlib
 import re
 
 from express_batch.errors import InvalidEventError
 
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_DRY_RUN_ID = re.compile(r"dry-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 def make_run_id(scheduled_time: str) -> str:
@@ -23,6 +25,25 @@ def make_run_id(scheduled_time: str) -> str:
         raise InvalidEventError(
             f"scheduled_time is {scheduled_time!r}: expected ISO 8601 with an offset, such as 2026-11-22T08:30:00Z"
         ) from error
+
+
+def make_dry_run_id(started_at: str, execution: str) -> str:
+    """`dry-20261122T083000Z-1a2b3c4d`: a scheduled run never has it, and two executions of one second differ.
+
+    Whatever takes a run id for writing refuses it (`check_run_id`), so a dry run cannot reach stream or ledger.
+    """
+    digest = hashlib.sha256(execution.encode()).hexdigest()
+    return f"dry-{make_run_id(started_at)}-{digest[:8]}"
+
+
+def is_dry_run(run_id: str) -> bool:
+    """Whether the run calls for its users and writes nothing."""
+    return _DRY_RUN_ID.fullmatch(run_id) is not None
+
+
+def check_any_run_id(run_id: object) -> str:
+    """`run_id` itself, also that of a dry run. Raises InvalidEventError."""
+    return run_id if isinstance(run_id, str) and is_dry_run(run_id) else check_run_id(run_id)
 
 
 def check_run_id(run_id: object) -> str:

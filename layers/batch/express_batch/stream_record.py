@@ -23,7 +23,7 @@ RECORD_VERSION = 1
 # (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html). The mapping hands WriteRows at most
 # 6 MB of base64, so records are kept well below the limit and several still fit one batch.
 MAX_RECORD_BYTES = 900_000
-# What the ledger's columns hold (migrations/0001_ledger.sql): a record beyond it would block its shard.
+# What the ledger's columns hold (migrations/0002_batch_write.sql): a record beyond it would block its shard.
 MAX_POSITIONS = 8 * 1024
 MAX_PLACE = 2**32 - 1
 MAX_ANSWER_VERSION = 2**64 - 1

@@ -13,6 +13,7 @@ from express_batch.job_contract import Job, PartnerApi
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
+from express_batch.run_layout import is_dry_run
 from express_batch.stream_record import encode_records
 
 # Kept back of the invocation's time for sending the rows and storing the failures.
@@ -47,7 +48,7 @@ def sync_users(
     partner: PartnerApiRunner,
     observer: Observer,
 ) -> dict[str, int]:
-    """{"synced", "failed"}: each user of the slice is in one of the two.
+    """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
     Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError.
     """
@@ -87,7 +88,8 @@ def sync_users(
                 columns=job.TABLE.columns,
             )
         ]
-        stream.put_records(entries, deadline=started + invocation.seconds_left - 1.0)
+        if not is_dry_run(slice_.run_id):
+            stream.put_records(entries, deadline=started + invocation.seconds_left - 1.0)
     if answers.failures:
         write_user_failures(
             store,

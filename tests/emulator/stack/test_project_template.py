@@ -11,9 +11,12 @@ from emulator.stack.layer_build import build_environment, layer_cache_path
 from tests.emulator.stack.fake_aws import FakeAws
 from tests.template.project_template import EXISTING_PROXY, LOCAL, ROOT, plan_project
 
-# What a developer's machine makes of template.yaml. A layer's id ends in a digest of its contents.
+_FUNCTIONS = ("CloseRun", "ListUsers", "SyncUsers", "WriteRows")
+# What a developer's machine makes of template.yaml. The id of a layer or a version ends in a digest of its contents.
 _MADE = {
     "BatchLayer": "AWS::Lambda::LayerVersion",
+    **{f"{name}FunctionAliaslive": "AWS::Lambda::Alias" for name in _FUNCTIONS},
+    **{f"{name}FunctionVersion": "AWS::Lambda::Version" for name in _FUNCTIONS},
     "CloseRunFunction": "AWS::Lambda::Function",
     "CloseRunLogGroup": "AWS::Logs::LogGroup",
     "FailedRecordsQueue": "AWS::SQS::Queue",
@@ -26,9 +29,12 @@ _MADE = {
     "RunBucket": "AWS::S3::Bucket",
     "ScheduleDeadLetterQueue": "AWS::SQS::Queue",
     "ScheduleDeadLetterQueuePolicy": "AWS::SQS::QueuePolicy",
+    "SmokeRun": "AWS::StepFunctions::StateMachine",
     "SyncUsersFunction": "AWS::Lambda::Function",
     "SyncUsersLogGroup": "AWS::Logs::LogGroup",
     "UserBatch": "AWS::StepFunctions::StateMachine",
+    "UserBatchAliaslive": "AWS::StepFunctions::StateMachineAlias",
+    "UserBatchVersion": "AWS::StepFunctions::StateMachineVersion",
     "UserBatchLogGroup": "AWS::Logs::LogGroup",
     "WriteRowsFunction": "AWS::Lambda::Function",
     "WriteRowsLogGroup": "AWS::Logs::LogGroup",
@@ -37,9 +43,15 @@ _LISTED = {
     ("CloseRunRole", None),
     ("FunctionTracingPolicy", None),
     ("ListUsersRole", None),
+    ("ReleaseRole", None),
     ("RunBucketPolicy", None),
     ("Schedule", None),
     ("ScheduleRole", None),
+    # CodeDeploy, which nothing is shifted by here: an alias takes its new version at once.
+    ("ServerlessDeploymentApplication", None),
+    *((f"{name}FunctionAliaslive", "UpdatePolicy") for name in _FUNCTIONS),
+    *((f"{name}FunctionDeploymentGroup", None) for name in _FUNCTIONS),
+    ("SmokeRunRole", None),
     ("SyncUsersRole", None),
     ("UserBatchRole", None),
     ("UserBatchSamplingRule", None),
@@ -59,9 +71,10 @@ _LISTED_IN_VPC = {
 
 
 def _source_id(logical_id: str) -> str:
-    for layer in ("BatchLayer", "JobLayer"):
-        if logical_id.startswith(layer):
-            return layer
+    versions = (f"{name}FunctionVersion" for name in _FUNCTIONS)
+    for made in ("BatchLayer", "JobLayer", *versions):
+        if logical_id.startswith(made):
+            return made
     return logical_id
 
 
@@ -111,11 +124,15 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
 def test_template_fills_the_definition_when_the_machine_is_made(stack: tuple[Stack, FakeAws]) -> None:
     made, aws = stack
 
-    machine = aws.parameters("CreateStateMachine")
+    machines = {
+        parameters["name"]: parameters for _, operation, parameters in aws.calls if operation == "CreateStateMachine"
+    }
+    machine = machines["express-batch-demo-UserBatch"]
+    smoke_run = machines["express-batch-demo-SmokeRun"]
 
-    assert "${" not in machine["definition"]
-    assert made.resources["SyncUsersFunction"].attributes["Arn"] in machine["definition"]
-    assert machine["name"] == "express-batch-demo-UserBatch"
+    assert "${" not in machine["definition"] + smoke_run["definition"]
+    assert f'"{made.resources["SyncUsersFunctionAliaslive"].physical_id}"' in machine["definition"]
+    assert f'"{made.resources["UserBatchAliaslive"].physical_id}"' in smoke_run["definition"]
     assert machine["type"] == "EXPRESS"
     assert machine["tracingConfiguration"] == {"enabled": True}
 
@@ -126,7 +143,7 @@ def test_template_gives_the_mapping_its_failure_properties_when_it_is_made(stack
     mapping = aws.parameters("CreateEventSourceMapping")
 
     assert mapping == {
-        "FunctionName": "express-batch-demo-WriteRows",
+        "FunctionName": made.resources["WriteRowsFunctionAliaslive"].physical_id,
         "EventSourceArn": made.resources["RowStream"].attributes["Arn"],
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": 100,
@@ -168,4 +185,4 @@ def test_outputs_are_all_there_when_the_template_is_made(stack: tuple[Stack, Fak
     assert made.outputs["UserBatchArn"].endswith(":stateMachine:express-batch-demo-UserBatch")
     assert made.outputs["DatabaseEndpoint"] == "127.0.0.1"
     assert all(made.outputs.values())
-    assert len(made.outputs) == 17
+    assert len(made.outputs) == 19

@@ -1,0 +1,1 @@
+"""Tenant groups: one small file each, and all that the deploy tools want rendered from it."""
