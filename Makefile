@@ -35,8 +35,9 @@ lint: setup $(VENV)-lint/.ready ## formatting, lint, types, security of template
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@# One after the other: several templates in one call take cfn-lint minutes instead of seconds.
-	@for template in $(TEMPLATES); do $(BIN)/cfn-lint $$template --regions us-east-1 ap-northeast-1 || exit 1; done
+	@# One template and one region a call: together they take cfn-lint minutes instead of seconds.
+	@for template in $(TEMPLATES); do for region in us-east-1 ap-northeast-1; do \
+	  $(BIN)/cfn-lint $$template --regions $$region || exit 1; done; done
 	@$(BIN)/python -m tests.template.asl_rules template.yaml
 	@LOG_LEVEL=ERROR $(VENV)-lint/bin/checkov --config-file .checkov.yaml $(addprefix --file ,$(TEMPLATES))
 	@scripts/find-secrets $(VENV)-lint/bin
