@@ -90,7 +90,7 @@ def test_run_ends_partial_when_the_callers_own_api_does_not_answer() -> None:
         (["-p", "Chunks=1"], 1, ["Chunks", "unknown"]),
         (["-p", "ChunkSize"], 2, ["--parameter", "NAME=VALUE"]),
         (["--database-url", "postgres://x"], 2, ["--database-url", "mysql://"]),
-        (["--database-url", "mysql://u:p@127.0.0.1:9/x"], 1, ["127.0.0.1:9", "is it running"]),
+        (["--database-url", "mysql://u:p@127.0.0.1:9/x"], 1, ["127.0.0.1:9", "takes no connection as u", "is it up"]),
         (["--partner-api-url", "ftp://x"], 1, ["PartnerApiUrl", "https://"]),
     ],
 )
