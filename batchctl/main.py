@@ -1,5 +1,6 @@
 """batchctl: run, watch and look after the batch. `batchctl --help` lists the commands."""
 
+import signal
 import sys
 
 import typer
@@ -55,6 +56,8 @@ def root() -> None:
 
 def main() -> None:
     """Entry point: exit status 0 for success, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
+    # A shell that starts a command in the background has it ignore SIGINT; whoever sends one all the same means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     errors = Console(stderr=True)
     try:
         app()
