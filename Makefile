@@ -31,7 +31,7 @@ test-sam: setup $(VENV)-sam/.ready ## real SAM CLI, containers and AWS CLI again
 	@scripts/ensure-debian-package ip iproute2
 	@$(BIN)/pytest tests/sam $(ARGS)
 
-lint: setup $(VENV)-lint/.ready ## formatting, lint, types, security of templates, secrets
+lint: setup $(VENV)-lint/.ready $(VENV)-secrets/.ready ## formatting, lint, types, security of templates, secrets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -40,7 +40,7 @@ lint: setup $(VENV)-lint/.ready ## formatting, lint, types, security of template
 	  $(BIN)/cfn-lint $$template --regions $$region || exit 1; done; done
 	@$(BIN)/python -m tests.template.asl_rules template.yaml
 	@LOG_LEVEL=ERROR $(VENV)-lint/bin/checkov --config-file .checkov.yaml $(addprefix --file ,$(TEMPLATES))
-	@scripts/find-secrets $(VENV)-lint/bin
+	@scripts/find-secrets $(VENV)-secrets/bin
 
 audit: $(VENV)-lint/.ready ## known vulnerabilities of the locked dependencies; asks PyPI, so it needs a network
 	@for lock in requirements/*.txt $(wildcard layers/*/requirements.txt batchctl/*/requirements.txt); do \
@@ -67,7 +67,7 @@ footprint: setup ## CPU of a cold start and zipped size of each function and lay
 	  DATABASE_HOST=h DATABASE_PORT=1 DATABASE_NAME=n DATABASE_USER=u DATABASE_AUTH=password $(ARGS)
 
 clean: ## remove environments, caches and what runs have left
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-lint $(VENV)-sam .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lint $(VENV)-sam $(VENV)-secrets .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # uv installs the same locked files about ten times faster than pip; where it cannot run, pip does it.
 $(VENV)/.ready: requirements/test.txt requirements/bootstrap.txt pyproject.toml
@@ -95,9 +95,9 @@ $(VENV)-sam/.ready: requirements/sam.txt $(VENV)/.ready
 	@$(BIN)/uv pip sync --quiet --python $(VENV)-sam/bin/python --require-hashes requirements/sam.txt
 	@touch $@
 
-$(VENV)-lint/.ready: requirements/lint.txt $(VENV)/.ready
-	@echo "preparing $(VENV)-lint ..."
-	@$(PYTHON) -m venv $(VENV)-lint
-	@$(BIN)/uv pip sync --quiet --python $(VENV)-lint/bin/python --require-hashes requirements/lint.txt \
-	  || $(VENV)-lint/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lint.txt
+$(VENV)-lint/.ready $(VENV)-secrets/.ready: $(VENV)-%/.ready: requirements/%.txt $(VENV)/.ready
+	@echo "preparing $(VENV)-$* ..."
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(BIN)/uv pip sync --quiet --python $(VENV)-$*/bin/python --require-hashes requirements/$*.txt \
+	  || $(VENV)-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	@touch $@
