@@ -1,0 +1,174 @@
+"""Everything that is known of one run, as plain values: what report, why and runs are made of.
+
+Times are seconds since 1970, durations seconds. docs/reference/observability.md says where each value comes from.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class RunHead:
+    """The account of a run: users_listed = rows_written + users_failed + users_missing."""
+
+    run_id: str
+    tenant_group: str
+    status: str  # RUNNING, COMPLETE, PARTIAL, INCOMPLETE or FAILED (ended before it was closed)
+    started_at: float  # of the execution
+    closed_at: float | None
+    users_listed: int
+    rows_written: int
+    users_failed: int
+    users_missing: int
+    failed_by_reason: dict[str, int]
+    cost_usd: float | None = None
+    redrive_of: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """From the execution's start until the run was closed."""
+        return None if self.closed_at is None else self.closed_at - self.started_at
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The template's parameters that bound a run."""
+
+    chunk_concurrency: int
+    slice_concurrency: int
+    users_per_invocation: int
+    calls_in_flight: int
+    sync_users_timeout_seconds: float
+    close_run_wait_seconds: float
+    write_concurrency: int  # shards times parallelization factor: the most connections of the writer
+
+
+@dataclass(frozen=True)
+class SliceActivity:
+    """One SyncUsers invocation; several of the same place are attempts at one slice."""
+
+    request_id: str
+    chunk: int
+    start: int
+    end: int  # exclusive
+    started_at: float
+    ended_at: float
+    synced: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    sample_users: dict[str, list[str]]
+    calls: int
+    retries: int
+    throttled: int
+    api_errors: dict[str, int]
+    latency: dict[int, int]  # histogram of milliseconds, by bucket
+    read_seconds: float
+    call_seconds: float
+    send_seconds: float
+    records: int
+    record_bytes: int
+    cold_start: bool
+
+
+@dataclass(frozen=True)
+class WriteActivity:
+    """What one WriteRows invocation wrote of this run."""
+
+    request_id: str
+    started_at: float
+    ended_at: float
+    chunks: list[int]
+    records: int
+    rows: int
+    refused: int
+    batch_rows: int
+    iterator_age_seconds: float
+    borrow_seconds: float
+    write_seconds: float
+
+
+@dataclass(frozen=True)
+class InvocationReport:
+    """Lambda's own REPORT of an invocation, and how it ended."""
+
+    function: str  # ListUsers, SyncUsers, WriteRows, CloseRun
+    request_id: str
+    ended_at: float
+    duration_ms: float
+    billed_ms: float
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None
+    error_type: str | None  # Sandbox.Timedout, Runtime.ExitError or the exception's class
+    error_message: str | None
+
+
+@dataclass(frozen=True)
+class StateActivity:
+    """A state of UserBatch over the whole run."""
+
+    name: str
+    entered: int
+    failed: int
+    retried: int
+    first_at: float | None
+    last_at: float | None
+    busy_seconds: float  # summed over all that ran side by side
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Users that failed for one reason in one function."""
+
+    reason: str
+    function: str
+    count: int
+    sample_users: list[str]
+    detail: str  # of one of them
+    redrive_command: str
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """What one service cost in this run, USD, without free tiers."""
+
+    service: str
+    usd: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that an operator should look at, in one sentence with its figures, and the remedy."""
+
+    kind: str  # slow_partner, throttled_partner, poisonous_user, slice_timed_out, lagging_writer ...
+    severity: str  # critical, warning, info
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class TraceFacts:
+    """The run's trace, where it was sampled."""
+
+    trace_id: str
+    segments: int
+    document_bytes: int
+    write_segments: int  # of WriteRows, behind the stream
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run with all that was found of it; lists are in the order of time."""
+
+    head: RunHead
+    origin: str  # "this machine", or the stack and its region
+    caps: Caps | None
+    states: list[StateActivity] = field(default_factory=list)
+    slices: list[SliceActivity] = field(default_factory=list)
+    writes: list[WriteActivity] = field(default_factory=list)
+    invocations: list[InvocationReport] = field(default_factory=list)
+    failures: list[FailureGroup] = field(default_factory=list)
+    cost: list[CostLine] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    previous: list[RunHead] = field(default_factory=list)  # the newest first
+    trace: TraceFacts | None = None
+    gaps: list[str] = field(default_factory=list)  # what could not be read, and why: a report never guesses
