@@ -49,4 +49,6 @@ _MEANINGS = {
 
 def explain_not_emulated(resource_type: str) -> str:
     """What it means for a run on this machine that the type is not made."""
+    if resource_type.startswith("Custom::") or resource_type == "AWS::CloudFormation::CustomResource":
+        return "nobody calls the function of a custom resource here; invoke it by hand"
     return _MEANINGS.get(resource_type, f"{resource_type} is not emulated; nothing is made of it")

@@ -91,6 +91,25 @@ def test_template_is_made_or_listed_entirely_when_it_is_planned(
     assert set(plan.resources) == whole | {name for name in plan.resources if _source_id(name) in _MADE}
 
 
+def test_template_adds_what_applies_the_schema_when_a_user_for_it_is_named(tmp_path: Path) -> None:
+    without = plan_project(LOCAL, tmp_path)
+    plan = plan_project({**LOCAL, "MigrationUser": "express_batch"}, tmp_path)
+
+    made = {name: item.resource_type for name, item in plan.resources.items() if item.is_provided}
+    more = {name: kind for name, kind in made.items() if _source_id(name) not in _MADE}
+    listed = {item.logical_id: item.meaning for item in plan.not_emulated if item not in without.not_emulated}
+    layers = sorted(kind for name, kind in more.items() if name.startswith(("MigrateLayer", "MigrationsLayer")))
+    assert layers == ["AWS::Lambda::LayerVersion"] * 2
+    # No version and no alias: CloudFormation calls what the deployment brings.
+    assert {name for name, kind in more.items() if kind != "AWS::Lambda::LayerVersion"} == {
+        "MigrateSchemaFunction",
+        "MigrateSchemaFunctionEventInvokeConfig",
+        "MigrateSchemaLogGroup",
+    }
+    assert set(listed) == {"MigrateSchemaRole", "SchemaSteps"}
+    assert "custom resource" in listed["SchemaSteps"]
+
+
 @pytest.fixture
 def stack(tmp_path: Path) -> tuple[Stack, FakeAws]:
     """The project's stack with layers that are taken from the cache, so that nothing is downloaded."""
@@ -104,6 +123,7 @@ def stack(tmp_path: Path) -> tuple[Stack, FakeAws]:
 def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
     _, aws = stack
     database = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH", "DATABASE_TLS"}
+    database |= {"DATABASE_PASSWORD", "SCHEMA_STEPS"}
     everywhere = {"TENANT_GROUP", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "RUN_BUCKET"}
 
     variables = {
@@ -114,10 +134,10 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
 
     partner = {"ROW_STREAM", "CALLS_IN_FLIGHT", "PARTNER_API_URL", "PARTNER_API_TIMEOUT_SECONDS"}
     assert variables == {
-        "ListUsers": everywhere | database | {"DATABASE_PASSWORD", "CHUNK_SIZE"},
+        "ListUsers": everywhere | database | {"CHUNK_SIZE"},
         "SyncUsers": everywhere | partner,
-        "WriteRows": everywhere | database | {"DATABASE_PASSWORD"},
-        "CloseRun": everywhere | database | {"DATABASE_PASSWORD", "CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
+        "WriteRows": everywhere | database,
+        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
     }
 
 
