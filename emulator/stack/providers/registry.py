@@ -10,6 +10,7 @@ from emulator.stack.providers.functions import (
     PermissionProvider,
     VersionProvider,
 )
+from emulator.stack.providers.identities import InlinePolicyProvider, ManagedPolicyProvider, RoleProvider
 from emulator.stack.providers.log_groups import LogGroupProvider
 from emulator.stack.providers.machine_versions import StateMachineAliasProvider, StateMachineVersionProvider
 from emulator.stack.providers.queues import QueuePolicyProvider, QueueProvider, TopicProvider
@@ -17,6 +18,9 @@ from emulator.stack.providers.state_machines import StateMachineProvider
 from emulator.stack.providers.streams import EventSourceMappingProvider, StreamProvider
 
 PROVIDERS: dict[str, Provider] = {
+    "AWS::IAM::ManagedPolicy": ManagedPolicyProvider(),
+    "AWS::IAM::Policy": InlinePolicyProvider(),
+    "AWS::IAM::Role": RoleProvider(),
     "AWS::Kinesis::Stream": StreamProvider(),
     "AWS::Lambda::Alias": AliasProvider(),
     "AWS::Lambda::EventInvokeConfig": EventInvokeConfigProvider(),

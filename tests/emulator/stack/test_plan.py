@@ -111,13 +111,13 @@ def test_load_stack_lists_what_has_no_effect_when_the_type_is_not_emulated(load:
         Resources:
           Group: { Type: AWS::EC2::SecurityGroup, Properties: { GroupDescription: x } }
           Bell: { Type: AWS::CloudWatch::Alarm, Properties: { AlarmName: !Sub "x-${Group}" } }
-          Role: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: {} } }
+          Timer: { Type: AWS::Scheduler::Schedule, Properties: { Target: {} } }
           Logs: { Type: AWS::Logs::LogGroup, Properties: { KmsKeyId: key } }
         """
     )
 
     assert [(item.logical_id, item.property) for item in plan.not_emulated] == [
-        ("Group", None), ("Bell", None), ("Role", None), ("Logs", "KmsKeyId"),
+        ("Group", None), ("Bell", None), ("Timer", None), ("Logs", "KmsKeyId"),
     ]  # fmt: skip
     assert plan.not_emulated[1] == NotEmulated(
         "AWS::CloudWatch::Alarm", "Bell", "AWS::CloudWatch::Alarm is not emulated; nothing is made of it"
