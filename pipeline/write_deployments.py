@@ -8,27 +8,12 @@ used, a line for each region: region, file and address.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from batchctl.groups.deployment_file import make_deployment
 
 CONFIGURATIONS = Path("pipeline/rendered/configurations")
 DEPLOYMENTS = Path("deployments")
-
-
-def make_deployment(
-    group: Mapping[str, str], configuration: Mapping[str, Mapping[str, str]], template_url: str
-) -> dict[str, Any]:
-    """The input of DeployGroup: parameters and tags as CreateChangeSet takes them."""
-    return {
-        "group": group["group"],
-        "stack_name": group["stack"],
-        "template_url": template_url,
-        "parameters": [
-            {"ParameterKey": name, "ParameterValue": value} for name, value in configuration["Parameters"].items()
-        ],
-        "tags": [{"Key": name, "Value": value} for name, value in configuration["Tags"].items()],
-    }
 
 
 def make_template_key(template: bytes) -> str:
@@ -51,7 +36,8 @@ def main(arguments: list[str]) -> int:
             name, region = group["group"], group["region"]
             configuration = json.loads((CONFIGURATIONS / f"{name}.json").read_text(encoding="utf-8"))
             url = f"https://{prefix}-{region}.s3.{region}.amazonaws.com/{keys[region]}"
-            text = json.dumps(make_deployment(group, configuration, url), indent=2, ensure_ascii=False)
+            deployment = make_deployment(name, group["stack"], configuration["Parameters"], configuration["Tags"], url)
+            text = json.dumps(deployment, indent=2, ensure_ascii=False)
             (DEPLOYMENTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     except FileNotFoundError as error:
         print(f"error: {error.filename} does not exist", file=sys.stderr)

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BORROWED = ("template.yaml", "statemachines", "functions", "layers", "pipeline/tenant-group.schema.json")
+BORROWED = (
+    "template.yaml",
+    "statemachines",
+    "functions",
+    "layers",
+    "pipeline/tenant-group.schema.json",
+    "pipeline/group-deployer.yaml",
+)
 PARAMETERS = """\
 parameters:
   PartnerApiUrl: https://partner.example.com
