@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups
 from batchctl.local.database import connect, seed_users
 from batchctl.rehearse.rehearsal import Rehearsal, open_rehearsal
+from batchctl.rehearse.release import StageFailedError
 from tests.local.rehearsal_project import ROOT, make_project
 
 WAVES = {"canary": 0, "alpha": 1, "beta": 1}
@@ -99,5 +102,19 @@ def test_groups_that_run_at_the_same_time_touch_nothing_of_each_other(tmp_path: 
                 listed = await rehearsal.emulator.aws.call("s3", "ListObjectsV2", Bucket=stack.outputs["RunBucketName"])
                 keys = [item["Key"] for item in listed["Contents"] if not item["Key"].startswith("runs/dry-")]
                 assert len(keys) == 3  # started, listing, one chunk
+
+    asyncio.run(run())
+
+
+def test_deployment_names_step_and_cause_when_the_change_set_fails(tmp_path: Path) -> None:
+    project = Project(make_project(tmp_path, {"canary": 0}))
+    (canary,) = read_groups(project)
+
+    async def run() -> None:
+        async with open_rehearsal(project, 0, (), lambda _: None) as rehearsal:
+            rehearsal.template_url += ".gone"
+
+            with pytest.raises(StageFailedError, match=r"^change set: S3 error: The specified key does not exist"):
+                await rehearsal.deploy(canary)
 
     asyncio.run(run())

@@ -5,15 +5,14 @@ stack loader has none. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIR
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from emulator.errors import AwsError
 from emulator.identity import Identity
+from emulator.services.cloudformation.checks import check_kind, list_capabilities, parse_url, refuse_unknown
 from emulator.services.cloudformation.records import ChangeSetRecord, StackRecord, Submission, make_arn
 from emulator.stack import (
     AwsCaller,
@@ -22,15 +21,12 @@ from emulator.stack import (
     FetchObject,
     StackError,
     StackPlan,
-    TemplateError,
     load_stack,
 )
 
 _EVENTS_A_PAGE = 100
 # The words by which tools know that there is nothing to do.
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-# A bucket in the host or in the path. https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
-_BUCKET_HOST = re.compile(r"(?P<bucket>.+)\.s3[.-][a-z0-9.-]+")
 
 _Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -83,7 +79,7 @@ class CloudFormationService:
         raise AwsError("ValidationError", f"Stack with id {name} does not exist")
 
     async def _create_change_set(self, request: dict[str, Any]) -> dict[str, Any]:
-        _refuse(request)
+        refuse_unknown(request)
         name, kind = request["StackName"], request.get("ChangeSetType", "UPDATE")
         try:
             record = self.find_stack(name)
@@ -93,7 +89,7 @@ class CloudFormationService:
             record = StackRecord(name, make_arn(self._identity, "stack", name))
             record.turn("REVIEW_IN_PROGRESS", None, "User Initiated")
             self._stacks[record.arn] = record
-        _check_kind(record, kind)
+        check_kind(record, kind)
         if request["ChangeSetName"] in record.change_sets:
             raise AwsError("AlreadyExistsException", f"ChangeSet {request['ChangeSetName']} already exists")
         arn = make_arn(self._identity, "changeSet", request["ChangeSetName"])
@@ -115,7 +111,7 @@ class CloudFormationService:
         except (AwsError, StackError) as error:
             change_set.fail(error.message if isinstance(error, AwsError) else str(error))
             return
-        needed = _list_capabilities(plan) - set(request.get("Capabilities", []))
+        needed = list_capabilities(plan) - set(request.get("Capabilities", []))
         if needed:
             change_set.fail(f"Requires capabilities : [{', '.join(sorted(needed))}]")
         elif change_set.type == "UPDATE":
@@ -128,7 +124,7 @@ class CloudFormationService:
     async def _read_template(self, request: dict[str, Any]) -> str:
         if "TemplateBody" in request:
             return str(request["TemplateBody"])
-        bucket, key = _parse_url(request["TemplateURL"])
+        bucket, key = parse_url(request["TemplateURL"])
         try:
             return (await self._fetch(bucket, key)).decode()
         except AwsError as error:
@@ -268,42 +264,3 @@ class CloudFormationService:
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
-
-
-def _refuse(request: dict[str, Any]) -> None:
-    carried_out = {
-        "StackName", "ChangeSetName", "ChangeSetType", "TemplateURL", "TemplateBody", "Parameters", "Tags", "RoleARN",
-        "Capabilities", "ClientToken", "Description",
-    }  # fmt: skip
-    unknown = sorted(set(request) - carried_out)
-    if any("UsePreviousValue" in item for item in request.get("Parameters", [])):
-        unknown.append("UsePreviousValue")
-    if request.get("ChangeSetType", "UPDATE") not in ("CREATE", "UPDATE"):
-        unknown.append(f"ChangeSetType {request['ChangeSetType']}")
-    if unknown:
-        raise AwsError("NotImplemented", f"not implemented by this emulator: {', '.join(unknown)}", 501)
-    if ("TemplateURL" in request) == ("TemplateBody" in request):
-        raise AwsError("ValidationError", "Either Template URL or Template Body must be specified.")
-
-
-def _check_kind(record: StackRecord, kind: str) -> None:
-    if kind == "CREATE" and record.status != "REVIEW_IN_PROGRESS":
-        raise AwsError("ValidationError", f"Stack [{record.name}] already exists and cannot be created again.")
-    if kind == "UPDATE" and record.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise AwsError("ValidationError", f"Stack:{record.arn} is in {record.status} state and can not be updated.")
-
-
-def _list_capabilities(plan: StackPlan) -> set[str]:
-    has_identities = any(resource.resource_type.startswith("AWS::IAM::") for resource in plan.resources.values())
-    return {"CAPABILITY_IAM"} if has_identities else set()
-
-
-def _parse_url(url: str) -> tuple[str, str]:
-    """Bucket and key of a TemplateURL."""
-    parts = urlsplit(url)
-    path = unquote(parts.path).lstrip("/")
-    found = _BUCKET_HOST.fullmatch(parts.hostname or "")
-    bucket, key = (found["bucket"], path) if found else tuple(path.partition("/")[::2])
-    if not bucket or not key:
-        raise TemplateError(f"TemplateURL {url} names no object in S3")
-    return bucket, key
