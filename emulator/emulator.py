@@ -17,6 +17,7 @@ from emulator.gateway.service_call import ServiceCall
 from emulator.identity import Identity
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
+from emulator.services.cloudformation import CloudFormationService
 from emulator.services.kinesis import KinesisService
 from emulator.services.moto import Moto
 from emulator.services.xray import XRayService
@@ -56,6 +57,7 @@ class Emulator:
         self.functions: LambdaService
         self.mappings: EventSourceMappingService
         self.state_machines: StepFunctionsService
+        self.stacks: CloudFormationService
 
     async def __aenter__(self) -> "Emulator":
         async with contextlib.AsyncExitStack() as parts:
@@ -116,18 +118,24 @@ class Emulator:
         self.state_machines = StepFunctionsService(
             identity, GuardedInvoker(self.functions, self.access), GuardedSdkCaller(sdk_caller, self.access)
         )
+        self.stacks = CloudFormationService(identity, caller, self._fetch, options.work_dir / "templates")
         services: dict[str, ServiceCall] = {
             "states": self.state_machines,
             "lambda": self.functions,
             "event-source-mappings": GuardedMappings(self.mappings, self.functions, self.access),
             "kinesis": self.kinesis,
             "xray": self.xray,
+            "cloudformation": self.stacks,
         }
         gateway = Gateway(services, moto_url, listener=listener, guard=WireGuard(self.access))
         parts.push_async_callback(gateway.close)
+        parts.push_async_callback(self.stacks.close)
         # Executions end first: what they call must still be there.
         parts.push_async_callback(self.state_machines.close)
         await gateway.start()
+
+    async def _fetch(self, bucket: str, key: str) -> bytes:
+        return await self._fetch_object(bucket, key, None)
 
     async def _fetch_object(self, bucket: str, key: str, version: str | None) -> bytes:
         wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})

@@ -6,12 +6,26 @@ import botocore.loaders
 from botocore.model import ServiceModel
 
 from emulator.gateway.aws_json import AwsJsonService
+from emulator.gateway.query import QueryService
 from emulator.gateway.rest_json import RestJsonService
 from emulator.gateway.service_call import ServiceCall
 
 # Names of registration, which are the names in a signature's scope, and botocore's names of the models.
-_MODELS = {"states": "stepfunctions", "lambda": "lambda", "kinesis": "kinesis", "xray": "xray"}
+_MODELS = {
+    "states": "stepfunctions",
+    "lambda": "lambda",
+    "kinesis": "kinesis",
+    "xray": "xray",
+    "cloudformation": "cloudformation",
+}
 EVENT_SOURCE_MAPPINGS = "event-source-mappings"
+
+
+def open_protocol(model: ServiceModel) -> AwsJsonService | QueryService | RestJsonService:
+    """The service's model, ready to understand its operations."""
+    if model.metadata["protocol"] == "query":
+        return QueryService(model)
+    return AwsJsonService(model) if model.metadata["protocol"] == "json" else RestJsonService(model)
 
 
 class RegisteredService:
@@ -20,9 +34,7 @@ class RegisteredService:
     def __init__(self, name: str, service: ServiceCall, mappings: ServiceCall | None) -> None:
         model = ServiceModel(botocore.loaders.Loader().load_service_model(_MODELS[name], "service-2"), _MODELS[name])
         self.name = name
-        self.protocol: AwsJsonService | RestJsonService = (
-            AwsJsonService(model) if model.metadata["protocol"] == "json" else RestJsonService(model)
-        )
+        self.protocol = open_protocol(model)
         self._service = service
         self._mappings = mappings
 

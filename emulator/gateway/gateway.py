@@ -35,7 +35,8 @@ def url_of(listener: socket.socket) -> str:
 class Gateway:
     """Serves `services` by their models and everything else from `fallback_url`.
 
-    Names of services: states, lambda, kinesis, xray, and event-source-mappings for those operations of lambda.
+    Names of services: states, lambda, kinesis, xray, cloudformation, and event-source-mappings for those operations of
+    lambda.
     `calls` counts requests as "kinesis.PutRecords", those passed on as "s3" and so on.
     """
 

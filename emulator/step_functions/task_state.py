@@ -26,7 +26,7 @@ async def run_task(run: RunContext, state: TaskState, lane: Lane, scope: Scope) 
     events.started()
     try:
         async with asyncio.timeout(timeout) as limit:
-            result = await run.tasks.run(state.resource, parameters, run.trace_header)
+            result = await run.tasks.run(state.resource, parameters, run.trace_header, events.submitted)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -68,6 +68,10 @@ class _TaskEvents:
     def started(self) -> None:
         """The call was sent."""
         self._add("Started", None if self._is_function else self._common)
+
+    def submitted(self, result: Document) -> None:
+        """What the task waits for was started."""
+        self._add("Submitted", {**self._common, "output": result})
 
     def succeeded(self, result: Document) -> None:
         """The answer arrived."""
