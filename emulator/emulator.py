@@ -15,6 +15,7 @@ from emulator.identity import Identity
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
 from emulator.services.kinesis import KinesisService
+from emulator.services.logs import LogsService
 from emulator.services.moto import Moto
 from emulator.services.xray import XRayService
 from emulator.stack import AwsCaller, BotoCaller
@@ -50,6 +51,7 @@ class Emulator:
         self.url: str
         self.aws: AwsCaller
         self.functions: LambdaService
+        self.logs: LogsService
         self.mappings: EventSourceMappingService
         self.state_machines: StepFunctionsService
 
@@ -107,6 +109,10 @@ class Emulator:
         parts.push_async_callback(self.mappings.close)
         sdk_caller = BotocoreSdkCaller(identity, self.url)
         parts.callback(sdk_caller.close)
+        moto_caller = BotoCaller(moto_url, identity)
+        parts.callback(moto_caller.close)
+        self.logs = LogsService(identity, moto_caller, self.functions.logs, options.work_dir / "logs" / "vended")
+        parts.callback(self.logs.flush)
         self.state_machines = StepFunctionsService(identity, self.functions, sdk_caller)
         services: dict[str, ServiceCall] = {
             "states": self.state_machines,
@@ -114,8 +120,9 @@ class Emulator:
             "event-source-mappings": self.mappings,
             "kinesis": self.kinesis,
             "xray": self.xray,
+            "logs": self.logs,
         }
-        gateway = Gateway(services, moto_url, listener=listener)
+        gateway = Gateway(services, moto_url, listener=listener, before_fallback={"logs": self.logs.make_groups})
         parts.push_async_callback(gateway.close)
         # Executions end first: what they call must still be there.
         parts.push_async_callback(self.state_machines.close)

@@ -4,7 +4,7 @@ import logging
 import socket
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -34,15 +34,22 @@ def url_of(listener: socket.socket) -> str:
 class Gateway:
     """Serves `services` by their models and everything else from `fallback_url`.
 
-    Names of services: states, lambda, kinesis, xray, and event-source-mappings for those operations of lambda.
+    Names of services: states, lambda, kinesis, xray, logs, and event-source-mappings for those operations of lambda.
+    `before_fallback` is awaited before a request of the service of that name is passed on.
     `calls` counts requests as "kinesis.PutRecords", those passed on as "s3" and so on.
     """
 
     def __init__(
-        self, services: Mapping[str, ServiceCall], fallback_url: str, *, listener: socket.socket | None = None
+        self,
+        services: Mapping[str, ServiceCall],
+        fallback_url: str,
+        *,
+        listener: socket.socket | None = None,
+        before_fallback: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`."""
         self._listener = listener
+        self._before_fallback = dict(before_fallback or {})
         self.calls: Counter[str] = Counter()
         self._dispatcher = Dispatcher(services)
         self._fallback = FallbackProxy(fallback_url)
@@ -74,7 +81,10 @@ class Gateway:
         path, _, query = request.raw_path.partition("?")
         service = self._dispatcher.find(request.method, path, query, headers)
         if service is None:
-            self.calls[signed_service(headers) or "unsigned"] += 1
+            name = signed_service(headers) or "unsigned"
+            self.calls[name] += 1
+            if name in self._before_fallback:
+                await self._before_fallback[name]()
             return await self._fallback.forward(request)
         # Some requests without a body would otherwise wait for one.
         body = await request.content.read(-1) if request.can_read_body else b""
@@ -89,7 +99,8 @@ class Gateway:
             operation = service.protocol.find_operation(request)
             self.calls[f"{service.name}.{operation.name}"] += 1
             values = operation.read_request(request)
-            return operation.write_answer(await service.responsible(operation.name).call(operation.name, values))
+            trace_header = request.headers.get("X-Amzn-Trace-Id")
+            return operation.write_answer(await service.call(operation.name, values, trace_header))
         except AwsError as error:
             return service.protocol.write_error(error)
         except Exception as error:

@@ -149,6 +149,10 @@ class LambdaService:
         """The function's log; it outlives the function."""
         return self._logs.of(function_name)
 
+    def logs(self) -> list[FunctionLog]:
+        """The logs of all functions that there are or were."""
+        return self._logs.all()
+
     def environment_pids(self) -> list[int]:
         """Process ids of the environments that exist now."""
         return self._fleet.environment_pids()
