@@ -113,7 +113,9 @@ class Emulator:
         parts.callback(moto_caller.close)
         self.logs = LogsService(identity, moto_caller, self.functions.logs, options.work_dir / "logs" / "vended")
         parts.callback(self.logs.flush)
-        self.state_machines = StepFunctionsService(identity, self.functions, sdk_caller)
+        self.state_machines = StepFunctionsService(
+            identity, self.functions, sdk_caller, event_log=self.logs, send_segment=self.xray.add
+        )
         services: dict[str, ServiceCall] = {
             "states": self.state_machines,
             "lambda": self.functions,

@@ -45,6 +45,10 @@ class XRayService:
         """Documents received, bad and dropped."""
         return self._store.counts
 
+    def add(self, document: bytes) -> bool:
+        """Keep a segment document; False where it has no trace id."""
+        return self._store.add(document)
+
     async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """The answer of one API operation, in boto3's shape."""
         handler = self._handlers.get(operation)
