@@ -14,6 +14,7 @@ from emulator.gateway.service_call import ServiceCall
 from emulator.identity import Identity
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
+from emulator.services.embedded_metrics import EmbeddedMetrics
 from emulator.services.kinesis import KinesisService
 from emulator.services.logs import LogsService
 from emulator.services.moto import Moto
@@ -124,7 +125,13 @@ class Emulator:
             "xray": self.xray,
             "logs": self.logs,
         }
-        gateway = Gateway(services, moto_url, listener=listener, before_fallback={"logs": self.logs.make_groups})
+        metrics = EmbeddedMetrics(moto_caller, self.functions.logs)
+        gateway = Gateway(
+            services,
+            moto_url,
+            listener=listener,
+            before_fallback={"logs": self.logs.make_groups, "monitoring": metrics.bring_up_to_date},
+        )
         parts.push_async_callback(gateway.close)
         # Executions end first: what they call must still be there.
         parts.push_async_callback(self.state_machines.close)
