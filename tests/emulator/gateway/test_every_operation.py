@@ -17,13 +17,19 @@ from emulator.errors import AwsError
 from emulator.gateway.dispatch import open_protocol
 from emulator.gateway.protocol import ServiceProtocol
 from emulator.gateway.wire import WireRequest
+from emulator.services.logs import LogsService
 
-SERVICES = ("stepfunctions", "kinesis", "lambda", "xray", "cloudformation")
+SERVICES = ("stepfunctions", "kinesis", "lambda", "xray", "cloudformation", "logs")
 MOMENT = datetime(2026, 11, 22, 8, 15, 30, tzinfo=UTC)
 MODELS = {
     name: ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"), name) for name in SERVICES
 }
-CASES = [(name, operation) for name, model in MODELS.items() for operation in model.operation_names]
+CASES = [
+    (name, operation)
+    for name, model in MODELS.items()
+    for operation in model.operation_names
+    if name != "logs" or operation in LogsService.answered_operations
+]
 
 
 def make_value(shape: Shape, depth: int = 0) -> Any:
