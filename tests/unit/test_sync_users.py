@@ -178,15 +178,17 @@ def test_slice_is_refused_when_it_ends_beyond_its_chunk() -> None:
     assert stage.stream.entries == []
 
 
-def test_spans_carry_counts_and_no_users() -> None:
+def test_spans_carry_summaries_and_no_users() -> None:
     stage = Stage(bad=("u3",))
     stage.sync()
 
-    assert stage.observer.spans == {
-        "read chunk": {},
-        "call partner API": {"synced": 3, "failed": 1},
-        "send rows": {},
-    }
+    assert stage.observer.spans["read chunk"] == {}
+    calls = stage.observer.spans["call partner API"]["calls"]
+    assert calls["count"] == 4
+    assert calls["p50"] == pytest.approx(100, rel=0.1)
+    assert stage.observer.spans["send rows"] == {
+        "records": 1, "record_bytes": len(stage.stream.entries[0].data),
+    }  # fmt: skip
 
 
 def test_slice_that_begins_when_the_run_has_to_be_closed_calls_nobody_and_accounts_for_all() -> None:
