@@ -28,12 +28,16 @@ class RecordingObserver(Observer):
             tenant_group="blue", user_ids_in_logs="plain", traced_calls_per_invocation=traced_calls
         )
         super().__init__(Observability(settings), "request-1", trace_header)
+        self.identified: dict[str, str | int] = {}
         self.lines: list[tuple[str, dict[str, Any]]] = []
         self.warnings: list[tuple[str, dict[str, Any]]] = []
         self.metrics: dict[tuple[str, str | None], Any] = {}
         self.spans: dict[str, dict[str, Any]] = {}
         self.calls: list[SlowCall] = []
         self.told: list[tuple[str | None, str, dict[str, Any]]] = []
+
+    def identify(self, **keys: str | int) -> None:
+        self.identified.update(keys)
 
     def log(self, message: str, **keys: Any) -> None:
         self.lines.append((message, keys))

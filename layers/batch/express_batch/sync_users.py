@@ -161,7 +161,7 @@ def _describe_answers(answers: SliceAnswers, observer: Observer) -> dict[str, An
 
 def _sample_users(failures: Sequence[UserFailure], observer: Observer) -> dict[str, list[str]]:
     samples: dict[str, list[str]] = defaultdict(list)
-    for failure in failures:
+    for failure in sorted(failures, key=lambda failure: failure.position):
         if len(samples[failure.reason]) < SAMPLE_USERS:
             samples[failure.reason].append(observer.show_user(failure.user_id))
     return dict(samples)
