@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its DevTools protocol through a pair of pipes: no port is open, nothing else is installed.
+"""A headless Chromium, driven over its DevTools protocol through a pair of pipes: without a port, without a driver.
 
 https://chromedevtools.github.io/devtools-protocol/ names the methods; messages are JSON, ended by a zero byte.
 """
@@ -20,9 +20,18 @@ Scheme = Literal["light", "dark"]
 
 _ANSWER_SECONDS = 30  # for a machine that is busy with other things; an answer takes milliseconds
 _SWITCHES = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 
 
 class BrowserError(Exception):
@@ -45,7 +54,7 @@ class Browser:
         self._in, theirs_out = os.pipe()
         # Chromium takes orders from descriptor 3 and answers on 4.
         script = f'exec 3<&{theirs_in} 4>&{theirs_out} && exec "$0" "$@"'
-        self._log = Path(self._profile, "chromium.log").open("wb")
+        self._log = Path(self._profile, "chromium.log").open("wb")  # noqa: SIM115  # closed with the browser
         self._process = subprocess.Popen(
             ["bash", "-c", script, program, *_SWITCHES, f"--user-data-dir={self._profile}/profile", "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdout=self._log, stderr=self._log, start_new_session=True,
@@ -60,7 +69,9 @@ class Browser:
             self.call(f"{domain}.enable")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._session = None
         os.killpg(self._process.pid, signal.SIGKILL)  # its own group: renderers and all
         self._process.wait()

@@ -1,4 +1,4 @@
-"""What a page carries in itself: data that cannot leave its script tag, and a policy that lets nothing else run or load."""
+"""What a page carries in itself: data that cannot leave its script tag, and a policy that lets nothing else in."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ _NO_STYLE = ""  # Plotly makes an empty style element and adds its rules to that
 
 
 def embed_json(value: object) -> str:
-    """JSON for a script tag: without the characters that HTML could take for its end, or JavaScript for that of a line."""
+    """JSON for a script tag, without the characters that HTML or JavaScript could take for an end."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,7 +1,7 @@
 """A chart as Plotly's JSON, and what all charts have in common.
 
 Colours are names of CSS variables, "var(--synced)": report.js puts in the colours of the reader's light or dark scheme.
-A chart holds numbers and our own words alone. Plotly takes text for a kind of HTML, so nothing that a run's data says goes into one.
+A chart holds numbers and our own words alone: Plotly takes text for a kind of HTML, so no text of a run goes into one.
 """
 
 from dataclasses import dataclass

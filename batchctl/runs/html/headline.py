@@ -1,13 +1,16 @@
 """The first ten seconds: how the run ended, its figures beside the run before, and what to type now."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchctl.runs.html.history import users_per_second
-from batchctl.runs.html.words import change_words, count_words, seconds_words, usd_words
+from batchctl.runs.html.words import UNKNOWN, change_words, count_words, seconds_words, usd_words
 from batchctl.runs.run_data import Finding, RunData, RunHead
 
+Say = Callable[[float], str]
+
 SEVERITIES = ("critical", "warning", "info")
-_TONES = {"COMPLETE": "good", "PARTIAL": "warning", "RUNNING": "info"}
+_TONES = {"COMPLETE": "good", "PARTIAL": "warning", "INCOMPLETE": "critical", "FAILED": "critical"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class FindingView:
 
 def tell_tone(head: RunHead) -> str:
     """How the status looks: good, warning, info or critical."""
-    return _TONES.get(head.status, "critical")
+    return _TONES.get(head.status, "info")
 
 
 def tell_verdict(head: RunHead) -> str:
@@ -57,32 +60,42 @@ def tell_verdict(head: RunHead) -> str:
     if head.status == "COMPLETE":
         return f"All {listed} users are in the database."
     if head.status == "PARTIAL":
-        return f"{count_words(head.rows_written)} of {listed} users are in the database; {count_words(head.users_failed)} failed, each with its reason."
+        written, failed = count_words(head.rows_written), count_words(head.users_failed)
+        return f"{written} of {listed} users are in the database; {failed} failed, each with its reason."
     if head.status == "INCOMPLETE":
         return f"{count_words(head.users_missing)} of {listed} users are neither written nor failed."
     if head.status == "RUNNING":
         return f"The run goes on: {count_words(head.rows_written)} of {listed} users are in the database so far."
-    return "The run ended before it was closed: nobody has counted its users."
+    if head.status == "FAILED":
+        return "The run ended before it was closed: nobody has counted its users."
+    return f"{count_words(head.rows_written)} of {listed} users are in the database."
 
 
 def make_tiles(data: RunData) -> list[Tile]:
     """The header's figures, each beside the run before."""
     head = data.head
     before = data.previous[0] if data.previous else None
-    speed = users_per_second(head)
-    per_thousand = 1000 * head.cost_usd / head.users_listed if head.cost_usd is not None and head.users_listed else None
+
+    def tile(label: str, take: Callable[[RunHead], float | None], say: Say = count_words, tone: str = "") -> Tile:
+        value = take(head) if head.users_listed or head.status != "FAILED" else None  # died before it listed anyone
+        return Tile(
+            label,
+            UNKNOWN if value is None else say(value),
+            _compare(value, take(before) if before else None, say),
+            tone if value else "",
+        )
+
+    cost = sum(line.usd for line in data.cost) if data.cost else head.cost_usd
+    per_thousand = 1000 * cost / head.users_listed if cost is not None and head.users_listed else None
     return [
-        Tile("users listed", count_words(head.users_listed), _compare(head.users_listed, before and before.users_listed, count_words)),
-        Tile("written", count_words(head.rows_written), _compare(head.rows_written, before and before.rows_written, count_words)),
-        Tile("failed", count_words(head.users_failed), _compare(head.users_failed, before and before.users_failed, count_words),
-             "warning" if head.users_failed else ""),
-        Tile("missing", count_words(head.users_missing), _compare(head.users_missing, before and before.users_missing, count_words),
-             "critical" if head.users_missing else ""),
-        Tile("duration", seconds_words(head.seconds), _compare(head.seconds, before and before.seconds, seconds_words)),
-        Tile("users/s", "–" if speed is None else count_words(speed),
-             _compare(speed, before and users_per_second(before), count_words)),
-        Tile("cost", usd_words(head.cost_usd), "" if per_thousand is None else f"{usd_words(per_thousand)} per 1,000"),
-    ]  # fmt: skip
+        tile("users listed", lambda run: run.users_listed),
+        tile("written", lambda run: run.rows_written),
+        tile("failed", lambda run: run.users_failed, tone="warning"),
+        tile("missing", lambda run: run.users_missing, tone="critical"),
+        tile("duration", lambda run: run.seconds, seconds_words),
+        tile("users/s", users_per_second),
+        Tile("cost", usd_words(cost), "" if per_thousand is None else f"{usd_words(per_thousand)} per 1,000"),
+    ]
 
 
 def make_shares(head: RunHead) -> list[Share]:
@@ -105,7 +118,9 @@ def sort_findings(findings: list[Finding]) -> list[FindingView]:
     """The gravest first."""
     ranked = sorted(findings, key=_rank)
     return [
-        FindingView(finding.severity if finding.severity in SEVERITIES else "info", finding.text, split_remedy(finding.remedy))
+        FindingView(
+            finding.severity if finding.severity in SEVERITIES else "info", finding.text, split_remedy(finding.remedy)
+        )
         for finding in ranked
     ]
 
@@ -137,8 +152,8 @@ def _rank(finding: Finding) -> int:
     return SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES)
 
 
-def _compare(now: float | None, before: float | None, say: object) -> str:
-    if now is None or before is None or not callable(say):
+def _compare(now: float | None, before: float | None, say: Say) -> str:
+    if now is None or before is None:
         return ""
     change = change_words(now, before)
-    return f"before {say(before)}" + (f", {change}" if change and change != "±0%" else "")
+    return f"previous {say(before)}" + (f", {change}" if change else "")

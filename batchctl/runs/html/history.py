@@ -3,17 +3,10 @@
 from collections.abc import Callable
 
 from batchctl.runs.html.figure import Figure, axis
-from batchctl.runs.html.words import change_words, clock_words, count_words, seconds_words, usd_words
+from batchctl.runs.html.words import UNKNOWN, change_words, clock_words, count_words, seconds_words, usd_words
 from batchctl.runs.run_data import RunData, RunHead
 
 MAX_RUNS = 24
-
-_MEASURES: list[tuple[str, str, Callable[[RunHead], float | None], Callable[[float], str], str]] = [
-    ("duration", "Duration", lambda head: head.seconds, seconds_words, "var(--neutral)"),
-    ("users-per-second", "Users a second", lambda head: users_per_second(head), count_words, "var(--synced)"),
-    ("failed", "Failed users", lambda head: float(head.users_failed), count_words, "var(--failed)"),
-    ("cost", "Cost", lambda head: head.cost_usd, usd_words, "var(--neutral)"),
-]
 
 
 def users_per_second(head: RunHead) -> float | None:
@@ -21,10 +14,20 @@ def users_per_second(head: RunHead) -> float | None:
     return (head.rows_written + head.users_failed) / head.seconds if head.seconds else None
 
 
+_MEASURES: list[tuple[str, str, Callable[[RunHead], float | None], Callable[[float], str], str]] = [
+    ("duration", "Duration", lambda head: head.seconds, seconds_words, "var(--neutral)"),
+    ("users-per-second", "Users a second", users_per_second, count_words, "var(--synced)"),
+    ("failed", "Failed users", lambda head: float(head.users_failed), count_words, "var(--failed)"),
+    ("cost", "Cost", lambda head: head.cost_usd, usd_words, "var(--neutral)"),
+]
+
+
 def draw_history(data: RunData) -> list[tuple[str, Figure]]:
     """A title and a small chart for each measure, the oldest run on the left; none where there is no run before."""
     runs = [*reversed(data.previous[: MAX_RUNS - 1]), data.head]
-    return [] if len(runs) < 2 else [(title, _draw(name, runs, *rest)) for name, title, *rest in _MEASURES]  # type: ignore[arg-type]
+    if len(runs) < 2:
+        return []
+    return [(title, _draw(name, runs, take, say, color)) for name, title, take, say, color in _MEASURES]
 
 
 def _draw(
@@ -34,7 +37,7 @@ def _draw(
     known = [value for value in values[:-1] if value is not None]
     usual = sorted(known)[len(known) // 2] if known else None
     now = values[-1]
-    said = "–" if now is None else say(now)
+    said = UNKNOWN if now is None else say(now)
     change = change_words(now, usual)
     median = "" if usual is None else f" median before {say(usual)}" + (f" ({change})" if change else "")
     faded = color.replace(")", "-faded)")
@@ -47,16 +50,23 @@ def _draw(
                 "x": list(range(len(runs))),
                 "y": values,
                 "marker": {"color": [faded] * (len(runs) - 1) + [color]},
-                "customdata": [f"{clock_words(head.started_at)} UTC: {'–' if v is None else say(v)}" for head, v in zip(runs, values, strict=True)],
+                "customdata": [
+                    f"{clock_words(head.started_at)} UTC: {UNKNOWN if value is None else say(value)}"
+                    for head, value in zip(runs, values, strict=True)
+                ],
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         ],
         {
-            "xaxis": axis(tickvals=[0, len(runs) - 1], ticktext=[clock_words(runs[0].started_at), "this"], showgrid=False,
-                          range=[-0.6, len(runs) - 0.4]),
+            "xaxis": axis(
+                tickvals=[0, len(runs) - 1],
+                ticktext=[clock_words(runs[0].started_at), "this"],
+                showgrid=False,
+                range=[-0.6, len(runs) - 0.4],
+            ),
             "yaxis": axis(rangemode="tozero", nticks=3, showticklabels=False),
-            "margin": {"l": 4, "r": 4, "t": 4, "b": 22},
+            "margin": {"l": 18, "r": 14, "t": 4, "b": 22},
             "bargap": 0.25,
         },
         height=96,
-    )  # fmt: skip
+    )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from batchctl.runs.html import embedding, headline, tables, words
 from batchctl.runs.html.figure import Figure
 from batchctl.runs.html.history import draw_history
-from batchctl.runs.html.latency import draw_latency
+from batchctl.runs.html.latency_chart import draw_latency
 from batchctl.runs.html.state_picture import draw_states
 from batchctl.runs.html.time_bins import TimeBins, make_bins
 from batchctl.runs.html.time_charts import draw_borrow, draw_slices_in_flight, draw_throughput, draw_writers
@@ -38,7 +38,11 @@ def render_report(data: RunData) -> str:
     figures += [latency] if latency else []
     # Everything that the template is given is escaped, but for what is marked as safe here.
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
         data=data,
@@ -56,7 +60,6 @@ def render_report(data: RunData) -> str:
         latency=latency,
         history=history,
         cost=tables.make_cost_rows(data),
-        cost_total=tables.make_cost_total(data),
         functions=tables.make_function_rows(data.invocations),
         slowest=tables.make_slowest_rows(data.invocations),
         errors=tables.make_error_rows(data.invocations),

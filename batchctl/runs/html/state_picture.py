@@ -5,7 +5,7 @@ Choice states are left out: they take no time and cannot fail.
 
 from dataclasses import dataclass
 
-from batchctl.runs.html.words import count_words, seconds_words
+from batchctl.runs.html.words import TO, count_words
 from batchctl.runs.run_data import RunData, StateActivity
 
 _CONTAINERS = ("ProcessChunks", "ProcessSlices")
@@ -66,30 +66,30 @@ _WIDE = Layout(
         "MySQL": (720, 266, 164, 40),
     },
     (
-        "M152 136 H214", "M652 136 H714", "M884 124 H905 V96 H920", "M884 148 H905 V178 H920",
+        "M152 136 H184", "M682 136 H714", "M884 124 H905 V96 H920", "M884 148 H905 V178 H920",
         "M314 180 V260", "M378 286 H458", "M652 286 H714",
     ),
     ("M408 136 H458", "M802 180 V260"),
-    ((433, 128, "failed"), (790, 238, "ledger")),
+    ((433, 128, "failed"), (828, 238, "ledger")),
 )  # fmt: skip
 
 _NARROW = Layout(
-    "narrow", 340, 690,
+    "narrow", 340, 716,
     {
-        "ListUsers": (70, 0, 200, 82),
-        "ProcessChunks": (1, 106, 338, 284),
-        "ProcessSlices": (11, 144, 318, 236),
-        "SyncUsers": (21, 184, 298, 82),
-        "RecordSliceFailure": (21, 290, 298, 82),
-        "CloseRun": (70, 414, 200, 82),
-        "RunClosed": (1, 520, 162, 66),
-        "RunIncomplete": (177, 520, 162, 66),
-        "Kinesis": (1, 631, 72, 38),
-        "WriteRows": (95, 612, 150, 74),
-        "MySQL": (267, 631, 72, 38),
+        "ListUsers": (70, 1, 200, 88),
+        "ProcessChunks": (1, 113, 338, 298),
+        "ProcessSlices": (11, 151, 318, 248),
+        "SyncUsers": (21, 191, 298, 88),
+        "RecordSliceFailure": (21, 303, 298, 88),
+        "CloseRun": (70, 435, 200, 88),
+        "RunClosed": (1, 547, 162, 66),
+        "RunIncomplete": (177, 547, 162, 66),
+        "Kinesis": (1, 658, 72, 38),
+        "WriteRows": (95, 640, 150, 74),
+        "MySQL": (267, 658, 72, 38),
     },
-    ("M170 82 V100", "M170 390 V408", "M120 496 V514", "M220 496 V514", "M73 650 H90", "M245 650 H262"),
-    ("M170 266 V284",),
+    ("M170 89 V107", "M170 411 V429", "M120 523 V541", "M220 523 V541", "M73 677 H90", "M245 677 H262"),
+    ("M170 279 V297",),
     (),
 )  # fmt: skip
 
@@ -106,6 +106,7 @@ def _place_nodes(layout: Layout, states: dict[str, StateActivity], data: RunData
     is_dry = any(state.entered for name, state in states.items() if name in _DRY_ENDS)
     renamed = dict(zip(_ENDS, _DRY_ENDS, strict=True)) if is_dry else {}
     nodes = []
+    lines: list[str]
     for slot, (x, y, width, height) in layout.places.items():
         name = renamed.get(slot, slot)
         if slot in {"Kinesis", "MySQL"}:
@@ -125,14 +126,20 @@ def _tell_state(name: str, states: dict[str, StateActivity], data: RunData) -> t
         return "idle", ["not reached" if is_end else "not entered"]
     if is_end:
         good = name in {"RunClosed", "DryRunClosed"}
-        return ("good" if good and not data.head.users_failed else "warning" if good else "critical"), [data.head.status]
+        return ("good" if good and not data.head.users_failed else "warning" if good else "critical"), [
+            data.head.status
+        ]
     times = _tell_times(state, data.head.started_at)
     if name in _CONTAINERS:
         what = "chunks" if name == "ProcessSlices" else "run"
         said = f"{count_words(state.entered)} {what}" if state.entered > 1 else ""
         failed = f"{count_words(state.failed)} failed" if state.failed else ""
         return ("critical" if state.failed else "good"), [part for part in (said, failed, times) if part]
-    troubles = [f"{count_words(count)} {word}" for count, word in ((state.failed, "failed"), (state.retried, "retried")) if count]
+    troubles = [
+        f"{count_words(count)} {word}"
+        for count, word in ((state.failed, "failed"), (state.retried, "retried"))
+        if count
+    ]
     unrecorded = states.get("SliceUnrecorded")
     if name == "RecordSliceFailure" and unrecorded and unrecorded.entered:
         troubles.append(f"{count_words(unrecorded.entered)} not recorded")
@@ -146,8 +153,8 @@ def _tell_state(name: str, states: dict[str, StateActivity], data: RunData) -> t
 def _tell_times(state: StateActivity, started_at: float) -> str:
     if state.first_at is None or state.last_at is None:
         return ""
-    return f"{max(0.0, state.first_at - started_at):.1f}–{max(0.0, state.last_at - started_at):.1f} s" + (
-        f", {seconds_words(state.busy_seconds)} busy" if state.name == "SyncUsers" else ""
+    return f"{max(0.0, state.first_at - started_at):.1f}{TO}{max(0.0, state.last_at - started_at):.1f} s" + (
+        f", {state.busy_seconds:,.0f} s busy" if state.name == "SyncUsers" else ""
     )
 
 

@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from math import floor, log10
 
-from batchctl.runs.html.words import count_words, milliseconds_words, quantile, seconds_words, usd_words
+from batchctl.runs.html.words import UNKNOWN, count_words, milliseconds_words, quantile, seconds_words
 from batchctl.runs.run_data import FailureGroup, InvocationReport, RunData
 
 MAX_SLOWEST = 8
@@ -125,31 +126,34 @@ def make_error_rows(invocations: list[InvocationReport]) -> list[ErrorRow]:
 
 
 def make_cost_rows(data: RunData) -> list[CostRow]:
-    """The dearest service first, with what a thousand users cost."""
+    """The dearest service first, the total last, each also for a thousand users; none where nothing is known."""
+    if not data.cost:
+        return []
     total = sum(line.usd for line in data.cost)
     users = data.head.users_listed
+    lines = [(line.service, line.usd) for line in sorted(data.cost, key=lambda line: -line.usd)]
     return [
         CostRow(
-            line.service,
-            usd_words(line.usd),
-            usd_words(1000 * line.usd / users if users else None),
-            round(100 * line.usd / total, 1) if total else 0.0,
+            service,
+            _say_usd(usd, total),
+            _say_usd(1000 * usd / users, 1000 * total / users) if users else UNKNOWN,
+            round(100 * usd / total, 1) if total else 0.0,
         )
-        for line in sorted(data.cost, key=lambda line: -line.usd)
+        for service, usd in [*lines, ("total", total)]
     ]
 
 
-def make_cost_total(data: RunData) -> CostRow | None:
-    """The whole bill; None where nothing is known of it."""
-    if not data.cost:
-        return None
-    total = sum(line.usd for line in data.cost)
-    users = data.head.users_listed
-    return CostRow("total", usd_words(total), usd_words(1000 * total / users if users else None), 100.0)
+def _say_usd(usd: float, largest: float) -> str:
+    """A sum below another in a column: as many decimals as give the largest three figures."""
+    decimals = max(2, 2 - floor(log10(largest))) if largest > 0 else 2
+    return f"${usd:,.{decimals}f}"
 
 
 def make_failure_rows(groups: list[FailureGroup]) -> list[FailureRow]:
     """The largest group first; at most MAX_GROUPS."""
     whole = sum(group.count for group in groups)
     ordered = sorted(groups, key=lambda group: -group.count)[:MAX_GROUPS]
-    return [FailureRow(group, count_words(group.count), round(100 * group.count / whole, 1) if whole else 0) for group in ordered]
+    return [
+        FailureRow(group, count_words(group.count), round(100 * group.count / whole, 1) if whole else 0)
+        for group in ordered
+    ]

@@ -1,5 +1,7 @@
 """What went on at the same time: throughput, slices and writers against their caps, waiting for a connection."""
 
+from math import ceil
+
 from batchctl.runs.html.figure import Figure, Json, axis, line_trace, time_axis
 from batchctl.runs.html.time_bins import TimeBins, count_in_flight, highest, spread
 from batchctl.runs.html.words import count_words, quantile, seconds_words
@@ -44,7 +46,7 @@ def draw_slices_in_flight(data: RunData, bins: TimeBins) -> Figure | None:
     """SyncUsers invocations at once against ChunkConcurrency times SliceConcurrency."""
     if not data.slices:
         return None
-    cap = data.caps and data.caps.chunk_concurrency * data.caps.slice_concurrency
+    cap = data.caps.chunk_concurrency * data.caps.slice_concurrency if data.caps else None
     counts = count_in_flight(bins, ((slice_.started_at, slice_.ended_at) for slice_ in data.slices))
     return _draw_against_cap("slices-in-flight", "slices in flight", "var(--synced)", counts, cap, bins)
 
@@ -53,7 +55,7 @@ def draw_writers(data: RunData, bins: TimeBins) -> Figure | None:
     """WriteRows invocations at once, each with one connection, against the most that the stream allows."""
     if not data.writes:
         return None
-    cap = data.caps and data.caps.write_concurrency
+    cap = data.caps.write_concurrency if data.caps else None
     counts = count_in_flight(bins, ((write.started_at, write.ended_at) for write in data.writes))
     return _draw_against_cap("writers", "writers at work", "var(--written)", counts, cap, bins)
 
@@ -74,8 +76,8 @@ def draw_borrow(data: RunData, bins: TimeBins) -> Figure | None:
     }
     return Figure(
         "borrow",
-        f"Wait for a connection: p50 {seconds_words(quantile(waits, 0.5))}, p95 {seconds_words(quantile(waits, 0.95))}, "
-        f"longest {seconds_words(waits[-1])}.",
+        f"Wait for a connection: p50 {seconds_words(quantile(waits, 0.5))}, "
+        f"p95 {seconds_words(quantile(waits, 0.95))}, longest {seconds_words(waits[-1])}.",
         [trace],
         {
             "xaxis": time_axis(bins.width * bins.count),
@@ -91,9 +93,10 @@ def _draw_against_cap(name: str, unit: str, color: str, counts: list[int], cap: 
     peak = max(counts)
     soft = color.replace(")", "-soft)")
     drawn = cap is not None and peak > 0 and cap <= _DRAWN_CAP * peak
+    highest_drawn = max(peak, cap if drawn and cap else 0, 1)
     layout: Json = {
         "xaxis": time_axis(seconds),
-        "yaxis": axis(rangemode="tozero", nticks=5, range=[0, 1.18 * max(peak, cap if drawn and cap else 0, 1)]),
+        "yaxis": axis(dtick=max(1, ceil(highest_drawn / 4)), range=[0, 1.18 * highest_drawn]),
     }
     if drawn:
         layout["shapes"] = [

@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime
 
+UNKNOWN = "\u2013"  # an en dash
+TO = "\u2013"
+MINUS = "\u2212"
+
 
 def count_words(value: float) -> str:
     """12,345."""
@@ -11,7 +15,7 @@ def count_words(value: float) -> str:
 def seconds_words(seconds: float | None) -> str:
     """6.05 s, 43.3 s, 3 min 20 s; a dash where it is not known."""
     if seconds is None:
-        return "–"
+        return UNKNOWN
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 10:
@@ -29,7 +33,7 @@ def milliseconds_words(milliseconds: float | None) -> str:
 def usd_words(usd: float | None) -> str:
     """$0.0017, $12.30: two significant figures below a cent."""
     if usd is None:
-        return "–"
+        return UNKNOWN
     if usd == 0 or usd >= 0.01:
         return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.3f}"
     return f"${usd:.2g}" if usd >= 0.0001 else f"${usd:.6f}"
@@ -37,7 +41,7 @@ def usd_words(usd: float | None) -> str:
 
 def moment_words(at: float | None) -> str:
     """2026-11-22 10:04:32 UTC."""
-    return "–" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return UNKNOWN if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def clock_words(at: float) -> str:
@@ -51,13 +55,13 @@ def bytes_words(count: int) -> str:
 
 
 def change_words(now: float | None, before: float | None) -> str:
-    """+12%, −3%, the same: of a value against the one before; empty where there is nothing to compare."""
+    """+12% or the like: of a value against the one before; empty where nothing has changed or can be compared."""
     if now is None or not before:
         return ""
     percent = round(100 * (now - before) / before)
     if percent == 0:
-        return "±0%"
-    return f"+{percent:,}%" if percent > 0 else f"−{-percent:,}%"
+        return ""
+    return f"+{percent:,}%" if percent > 0 else f"{MINUS}{-percent:,}%"
 
 
 def quantile(values: list[float], share: float) -> float:

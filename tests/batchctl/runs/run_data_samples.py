@@ -23,7 +23,10 @@ from batchctl.runs.run_data import (
 
 STARTED_AT = 1_795_341_872.0  # 2026-11-22T10:04:32Z
 RUN_ID = "20261122T100432Z"
-REDRIVE = f"batchctl redrive --group acme --run {RUN_ID}"
+REDRIVE = f"batchctl redrive {RUN_ID} --stack express-batch-acme"
+
+
+CAPS = Caps(4, 5, 250, 250, 60, 120, 4)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Shape:
     users: int
     chunk_users: int = 5_000
     slice_users: int = 250
-    caps: Caps = Caps(4, 5, 250, 250, 60, 120, 4)
+    caps: Caps = CAPS
     latency_ms: float = 100
     failure_rate: float = 0.0
     timed_out_slices: int = 0
@@ -55,9 +58,18 @@ def make_run(shape: Shape, seed: int = 7) -> RunData:
     status = "INCOMPLETE" if missing else "PARTIAL" if failed else "COMPLETE"
     closed_at = max(write.ended_at for write in kept) + (shape.caps.close_run_wait_seconds if missing else 0.2)
     head = RunHead(
-        RUN_ID, "acme", status, STARTED_AT, closed_at, shape.users, synced - missing, failed.total(), missing, dict(failed),
+        RUN_ID,
+        "acme",
+        status,
+        STARTED_AT,
+        closed_at,
+        shape.users,
+        synced - missing,
+        failed.total(),
+        missing,
+        dict(failed),
         cost_usd=0.0009 + shape.users * 2.6e-8,
-    )  # fmt: skip
+    )
     return RunData(
         head=head,
         origin="express-batch-acme, us-east-1",
@@ -65,7 +77,7 @@ def make_run(shape: Shape, seed: int = 7) -> RunData:
         states=_make_states(head, shape, slices),
         slices=slices,
         writes=kept,
-        invocations=_make_invocations(slices, kept, closed_at, dice),
+        invocations=_make_invocations(slices, kept, closed_at, dice) + _make_time_outs(shape, slices),
         failures=[_make_group(reason, count, slices) for reason, count in failed.most_common()],
         cost=[
             CostLine("Lambda", head.cost_usd * 0.71 if head.cost_usd else 0),
@@ -84,29 +96,31 @@ def good_run() -> RunData:
 
 
 def partial_run() -> RunData:
-    """30,000 users of which some have answers that stay malformed, and one slice that timed out twice."""
-    data = make_run(Shape(users=30_000, failure_rate=0.012, timed_out_slices=2))
+    """30,000 users of which some have answers that stay malformed, and two slices that timed out at first."""
+    caps = replace(CAPS, sync_users_timeout_seconds=4)
+    data = make_run(Shape(users=30_000, caps=caps, failure_rate=0.012, timed_out_slices=2))
+    malformed = data.failures[0]
     return replace(
         data,
         findings=[
             Finding(
                 "slice_timed_out",
                 "critical",
-                "2 of 122 SyncUsers invocations ran into their limit of 60 s; the second attempt of each was good.",
-                "The partner answered late for a whole slice. Give slices more time or fewer users: "
-                "`batchctl groups add acme --set SyncUsersTimeoutSeconds=90`",
+                "2 of 122 SyncUsers invocations ran into their limit of 4 s; the second attempt of each was good",
+                "the partner answered late for a whole slice: raise SyncUsersTimeoutSeconds or lower "
+                "UsersPerInvocation in `pipeline/tenant-groups/acme.yaml`",
             ),
             Finding(
                 "malformed_answers",
                 "warning",
-                "325 users have an answer that stays malformed: MalformedAnswerError after 3 attempts each.",
-                f"Once the partner has mended them, run those users again: `{REDRIVE}`",
+                f"{malformed.count:,} users have an answer that stays malformed after 3 attempts",
+                f"once the partner has mended them, call for these users again: `{malformed.redrive_command}`",
             ),
             Finding(
                 "cold_starts",
                 "info",
-                "24 of 20 environments started cold and took 0.9 s each, 4% of the run.",
-                "Nothing to do; provisioned concurrency would cost more than it saves at one run in 10 minutes.",
+                "20 of 122 SyncUsers invocations began with a cold start of 0.4 s",
+                "nothing to do: environments kept warm would cost more than they save",
             ),
         ],
     )
@@ -116,20 +130,27 @@ def incomplete_run() -> RunData:
     """A writer that lags so far behind that the last writes come too late."""
     caps = Caps(4, 5, 250, 250, 60, 20, 2)
     data = make_run(Shape(users=30_000, caps=caps, writer_pause_seconds=0.25, lost_writes=9))
+    late = data.writes[-1].iterator_age_seconds
     lagging = Finding(
         "lagging_writer",
         "critical",
-        f"{data.head.users_missing:,} users were synced and not written: WriteRows was {data.writes[-1].iterator_age_seconds:.1f} s "
-        "behind the stream when the run was closed.",
-        "Raise RowStreamShards or the parallelization factor, then run the missing users again: "
-        f"`{REDRIVE} --missing`",
-    )  # fmt: skip
-    return replace(data, findings=[lagging], gaps=["WriteRows: 1 of 3 log streams was not readable (AccessDenied on logs:FilterLogEvents)"])
+        f"{data.head.users_missing:,} users were synced and not written: WriteRows was {late:.1f} s behind the stream",
+        f"`batchctl why {RUN_ID}` shows the errors of WriteRows",
+    )
+    return replace(
+        data,
+        findings=[lagging],
+        gaps=["WriteRows: 1 of 3 log streams could not be read (AccessDenied on logs:FilterLogEvents)"],
+    )
 
 
 def large_run() -> RunData:
     """100,000 users in 10,000 slices of ten."""
-    return make_run(Shape(users=100_000, chunk_users=1_000, slice_users=10, caps=Caps(10, 20, 10, 10, 60, 120, 10), failure_rate=0.002))
+    return make_run(
+        Shape(
+            users=100_000, chunk_users=1_000, slice_users=10, caps=Caps(10, 20, 10, 10, 60, 120, 10), failure_rate=0.002
+        )
+    )
 
 
 def bare_run() -> RunData:
@@ -154,7 +175,7 @@ SAMPLES: dict[str, Callable[[], RunData]] = {
 def _make_slices(shape: Shape, dice: random.Random) -> list[SliceActivity]:
     chunks = ceil(shape.users / shape.chunk_users)
     chunk_slots = [STARTED_AT + 0.6] * min(shape.caps.chunk_concurrency, chunks)
-    slices = []
+    slices: list[SliceActivity] = []
     to_time_out = shape.timed_out_slices
     warm = 0
     for chunk in range(chunks):
@@ -167,7 +188,7 @@ def _make_slices(shape: Shape, dice: random.Random) -> list[SliceActivity]:
             warm += 1
             if to_time_out and start == 1_000:
                 to_time_out -= 1
-                at += 4.0
+                at += shape.caps.sync_users_timeout_seconds + 0.5
             slice_ = _make_slice(shape, dice, len(slices), (chunk, start, end), at, cold)
             slices.append(slice_)
             heapq.heappush(slots, slice_.ended_at)
@@ -181,20 +202,40 @@ def _make_slice(
     chunk, start, end = place
     users = end - start
     failed = sum(dice.random() < shape.failure_rate for _ in range(users))
-    reasons = Counter(dice.choices(["MalformedAnswerError", "UserRejectedError", "AnswerTimeoutError"], [70, 20, 10], k=failed))
+    reasons = Counter(
+        dice.choices(["MalformedAnswerError", "UserRejectedError", "AnswerTimeoutError"], [70, 20, 10], k=failed)
+    )
     latency = Counter(max(0, floor(4 * log2(shape.latency_ms * dice.lognormvariate(0.0, 0.28)))) for _ in range(users))
     if dice.random() < 0.1:
         latency[floor(4 * log2(shape.latency_ms * dice.uniform(4, 20)))] += dice.randint(1, 4)
     retries = failed * 2 + dice.randint(0, 3)
     seconds = (0.5 if cold else 0.02) + shape.latency_ms / 1000 * dice.uniform(2.2, 4.0) + users * 0.0009
     return SliceActivity(
-        request_id=f"0000-{number:05d}", chunk=chunk, start=start, end=end, started_at=at, ended_at=at + seconds,
-        synced=users - failed, failed=failed, failed_by_reason=dict(reasons),
-        sample_users={reason: [f"user-{chunk * shape.chunk_users + start + n}" for n in range(min(3, count))] for reason, count in reasons.items()},
-        calls=latency.total() + retries, retries=retries, throttled=retries // 3, api_errors={"ServerError": retries},
-        latency=dict(latency), read_seconds=0.02, call_seconds=seconds - 0.05, send_seconds=0.03,
-        records=1, record_bytes=users * 90, cold_start=cold,
-    )  # fmt: skip
+        request_id=f"0000-{number:05d}",
+        chunk=chunk,
+        start=start,
+        end=end,
+        started_at=at,
+        ended_at=at + seconds,
+        synced=users - failed,
+        failed=failed,
+        failed_by_reason=dict(reasons),
+        sample_users={
+            reason: [f"user-{chunk * shape.chunk_users + start + n}" for n in range(min(3, count))]
+            for reason, count in reasons.items()
+        },
+        calls=latency.total() + retries,
+        retries=retries,
+        throttled=retries // 3,
+        api_errors={"ServerError": retries},
+        latency=dict(latency),
+        read_seconds=0.02,
+        call_seconds=seconds - 0.05,
+        send_seconds=0.03,
+        records=1,
+        record_bytes=users * 90,
+        cold_start=cold,
+    )
 
 
 def _make_writes(shape: Shape, slices: list[SliceActivity], dice: random.Random) -> list[WriteActivity]:
@@ -212,10 +253,19 @@ def _make_writes(shape: Shape, slices: list[SliceActivity], dice: random.Random)
         heapq.heappush(writers, at + seconds)
         writes.append(
             WriteActivity(
-                f"1111-{first:05d}", at, at + seconds, sorted({slice_.chunk for slice_ in batch}), len(batch), rows, 0, rows,
-                at - batch[0].ended_at, borrow, seconds - borrow,
+                f"1111-{first:05d}",
+                at,
+                at + seconds,
+                sorted({slice_.chunk for slice_ in batch}),
+                len(batch),
+                rows,
+                0,
+                rows,
+                at - batch[0].ended_at,
+                borrow,
+                seconds - borrow,
             )
-        )  # fmt: skip
+        )
     return sorted(writes, key=lambda write: write.ended_at)
 
 
@@ -242,28 +292,61 @@ def _make_states(head: RunHead, shape: Shape, slices: list[SliceActivity]) -> li
 def _make_invocations(
     slices: list[SliceActivity], writes: list[WriteActivity], closed_at: float, dice: random.Random
 ) -> list[InvocationReport]:
-    def report(function: str, request_id: str, started_at: float, ended_at: float, memory: int, cold: bool) -> InvocationReport:
+    def report(
+        function: str, request_id: str, started_at: float, ended_at: float, memory: int, cold: bool
+    ) -> InvocationReport:
         milliseconds = 1000 * (ended_at - started_at)
         return InvocationReport(
-            function, request_id, ended_at, milliseconds, ceil(milliseconds), memory, round(memory * dice.uniform(0.35, 0.6)),
-            412.0 if cold else None, None, None,
-        )  # fmt: skip
+            function,
+            request_id,
+            ended_at,
+            milliseconds,
+            ceil(milliseconds),
+            memory,
+            round(memory * dice.uniform(0.35, 0.6)),
+            412.0 if cold else None,
+            None,
+            None,
+        )
 
     reports = [report("ListUsers", "2222-0", STARTED_AT, STARTED_AT + 0.55, 512, True)]
     reports += [report("SyncUsers", s.request_id, s.started_at, s.ended_at, 1024, s.cold_start) for s in slices]
     reports += [report("WriteRows", w.request_id, w.started_at, w.ended_at, 256, n < 4) for n, w in enumerate(writes)]
     reports.append(report("CloseRun", "3333-0", closed_at - 0.4, closed_at, 256, True))
-    slow = max(reports, key=lambda r: r.duration_ms if r.function == "SyncUsers" else 0)
-    reports[reports.index(slow)] = replace(slow, error_type="Sandbox.Timedout", error_message="Task timed out after 60.00 seconds")
-    return reports
+    return sorted(reports, key=lambda report: report.ended_at)
+
+
+def _make_time_outs(shape: Shape, slices: list[SliceActivity]) -> list[InvocationReport]:
+    """The first attempts of the slices that began late."""
+    seconds = shape.caps.sync_users_timeout_seconds
+    late = sorted((slice_.chunk, slice_.started_at) for slice_ in slices if slice_.start == 1_000)
+    return [
+        InvocationReport(
+            "SyncUsers",
+            f"4444-{number}",
+            started_at - 0.5,
+            1000 * seconds,
+            1000 * seconds,
+            1024,
+            410,
+            None,
+            "Sandbox.Timedout",
+            f"RequestId: 4444-{number} Error: Task timed out after {seconds:.2f} seconds",
+        )
+        for number, (_, started_at) in enumerate(late[: shape.timed_out_slices])
+    ]
 
 
 def _make_group(reason: str, count: int, slices: list[SliceActivity]) -> FailureGroup:
     users = [user for slice_ in slices for user in slice_.sample_users.get(reason, [])]
     return FailureGroup(
-        reason, "SyncUsers", count, users[:5], f"{reason}: answer has no member 'points' (HTTP 200, 3 attempts)",
+        reason,
+        "SyncUsers",
+        count,
+        users[:5],
+        f"{reason}: answer has no member 'points' (HTTP 200, 3 attempts)",
         f"{REDRIVE} --reason {reason}",
-    )  # fmt: skip
+    )
 
 
 def _make_previous(head: RunHead, dice: random.Random) -> list[RunHead]:
