@@ -29,6 +29,13 @@ REDRIVE = f"batchctl redrive {RUN_ID} --stack express-batch-acme"
 CAPS = Caps(4, 5, 250, 250, 60, 120, 4)
 
 
+DETAILS = {
+    "MalformedAnswerError": "answer has no member 'points'",
+    "ApiRejectedError": "GET /v1/points: status 404",
+    "ApiTimeoutError": "no complete answer within 5 s, 3 attempts",
+}
+
+
 @dataclass(frozen=True)
 class Shape:
     """What a made-up run is like."""
@@ -203,7 +210,7 @@ def _make_slice(
     users = end - start
     failed = sum(dice.random() < shape.failure_rate for _ in range(users))
     reasons = Counter(
-        dice.choices(["MalformedAnswerError", "UserRejectedError", "AnswerTimeoutError"], [70, 20, 10], k=failed)
+        dice.choices(["MalformedAnswerError", "ApiRejectedError", "ApiTimeoutError"], [70, 20, 10], k=failed)
     )
     latency = Counter(max(0, floor(4 * log2(shape.latency_ms * dice.lognormvariate(0.0, 0.28)))) for _ in range(users))
     if dice.random() < 0.1:
@@ -227,7 +234,7 @@ def _make_slice(
         calls=latency.total() + retries,
         retries=retries,
         throttled=retries // 3,
-        api_errors={"ServerError": retries},
+        api_errors={"ApiServerError": retries},
         latency=dict(latency),
         read_seconds=0.02,
         call_seconds=seconds - 0.05,
@@ -283,7 +290,7 @@ def _make_states(head: RunHead, shape: Shape, slices: list[SliceActivity]) -> li
         StateActivity("ProcessChunks", 1, 0, 0, STARTED_AT + 0.56, last, last - first),
         StateActivity("ProcessSlices", chunks, 0, 0, first, last, busy / shape.caps.slice_concurrency),
         StateActivity("SyncUsers", len(slices), lost, lost, first, last, busy),
-        StateActivity("RecordSliceFailure", lost, 0, 0, first if lost else None, last if lost else None, 0.03 * lost),
+        StateActivity("RecordSliceFailure", 0, 0, 0, None, None, 0.0),
         StateActivity("CloseRun", 1, 0, 0, last, closed_at, closed_at - last),
         StateActivity(ended_as, 1, int(ended_as == "RunIncomplete"), 0, closed_at, closed_at, 0.0),
     ]
@@ -339,14 +346,7 @@ def _make_time_outs(shape: Shape, slices: list[SliceActivity]) -> list[Invocatio
 
 def _make_group(reason: str, count: int, slices: list[SliceActivity]) -> FailureGroup:
     users = [user for slice_ in slices for user in slice_.sample_users.get(reason, [])]
-    return FailureGroup(
-        reason,
-        "SyncUsers",
-        count,
-        users[:5],
-        f"{reason}: answer has no member 'points' (HTTP 200, 3 attempts)",
-        f"{REDRIVE} --reason {reason}",
-    )
+    return FailureGroup(reason, "SyncUsers", count, users[:5], DETAILS.get(reason, ""), f"{REDRIVE} --reason {reason}")
 
 
 def _make_previous(head: RunHead, dice: random.Random) -> list[RunHead]:
