@@ -67,7 +67,7 @@ def render_report(data: RunData) -> str:
         style=Markup(embedding.read_asset("report.css")),  # noqa: S704  # our own file
         script=Markup(embedding.read_asset("report.js")),  # noqa: S704  # our own file
         plotly_styles=embedding.find_plotly_styles(),
-        plotly=Markup(embedding.pack_plotly()),  # noqa: S704  # base64
+        plotly=Markup(embedding.pack_plotly() if figures else ""),  # noqa: S704  # base64
         figures=Markup(embedding.embed_json({figure.name: figure.to_json() for figure in figures})),  # noqa: S704  # escaped for a script tag
     )
 

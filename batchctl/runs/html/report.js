@@ -19,12 +19,13 @@
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   }
 
-  function draw() {
+  function draw(width) {
     const style = getComputedStyle(root);
     const drawn = [];
     for (const [name, panel] of panels) {
       const { data, layout } = color(figures[name], style);
       layout.dragmode = figures[name].followsTime && !coarse.matches ? "zoom" : false;
+      if (width) layout.width = width(panel);
       drawn.push(Plotly.react(panel, data, layout, { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false }));
     }
     return Promise.all(drawn);
@@ -41,18 +42,19 @@
   }
 
   async function start() {
-    const script = document.createElement("script");
-    script.textContent = await unpack("plotly");
-    document.head.append(script);
     for (const panel of document.querySelectorAll("[data-figure]")) panels.set(panel.dataset.figure, panel);
+    if (panels.size) {
+      const script = document.createElement("script");
+      script.textContent = await unpack("plotly");
+      document.head.append(script);
+    }
     await draw();
     for (const [name, panel] of panels) if (figures[name].followsTime) panel.on("plotly_relayout", (change) => follow(panel, change));
     dark.addEventListener("change", () => draw().then(tell));
     // Paper is white and narrow, whatever the screen is.
     const repaint = (printing) => {
       root.classList.toggle("printing", printing);
-      draw();
-      for (const panel of panels.values()) Plotly.Plots.resize(panel);
+      draw(printing ? (panel) => panel.clientWidth : undefined); // at once: Plotly would follow a new width too late
     };
     addEventListener("beforeprint", () => repaint(true));
     addEventListener("afterprint", () => repaint(false));

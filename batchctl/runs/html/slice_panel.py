@@ -27,7 +27,7 @@ def draw_slices(slices: list[SliceActivity], bins: TimeBins) -> tuple[Panel, str
     lane_of = {chunk: pack_lanes([(each.started_at, each.ended_at) for each in ordered[chunk]]) for chunk in ordered}
     if len(slices) <= MAX_BARS and sum(max(lanes) + 1 for lanes in lane_of.values()) <= MAX_LANES:
         return _draw_bars(ordered, lane_of, bins), "each bar is one, its end the share of failed users"
-    return _draw_density(ordered, bins), "the stronger, the more at once"
+    return _draw_density(ordered, bins), "rows are chunks; the stronger, the more at once"
 
 
 def _draw_bars(chunks: dict[int, list[SliceActivity]], lane_of: dict[int, list[int]], bins: TimeBins) -> Panel:
@@ -96,7 +96,7 @@ def _draw_density(chunks: dict[int, list[SliceActivity]], bins: TimeBins) -> Pan
         "marker": {"symbol": "x-thin", "size": 6, "line": {"width": 1.5, "color": "var(--failed)"}},
         "hovertemplate": "%{x:.2f} s: %{customdata:,} users failed<extra></extra>",
     }
-    labels = [f"ch. {row[0]}{TO}{row[-1]}" if len(row) > 1 else f"ch. {row[0]}" for row in rows]
+    labels = [f"{row[0]}{TO}{row[-1]}" if len(row) > 1 else f"{row[0]}" for row in rows]
     every = ceil(len(rows) / _LABELS)
     y_axis = axis(
         range=[len(rows) - 0.5, -0.5],
