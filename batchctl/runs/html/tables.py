@@ -9,6 +9,7 @@ from batchctl.runs.run_data import FailureGroup, InvocationReport, RunData
 
 MAX_SLOWEST = 8
 MAX_GROUPS = 40
+MAX_CHARACTERS = 600  # of a message: some are whole tracebacks
 _ORDER = ("ListUsers", "SyncUsers", "WriteRows", "CloseRun")
 
 
@@ -66,6 +67,7 @@ class FailureRow:
     """A group of failed users, and its share of all that failed."""
 
     group: FailureGroup
+    detail: str
     count: str
     percent: float
 
@@ -118,11 +120,16 @@ def make_slowest_rows(invocations: list[InvocationReport]) -> list[InvocationRow
 def make_error_rows(invocations: list[InvocationReport]) -> list[ErrorRow]:
     """How invocations failed, the most frequent first."""
     counts = Counter((report.function, report.error_type) for report in invocations if report.error_type)
-    messages = {(report.function, report.error_type): report.error_message or "" for report in invocations}
+    messages = {(report.function, report.error_type): shorten(report.error_message or "") for report in invocations}
     return [
         ErrorRow(function, error_type or "", count_words(count), messages[function, error_type])
         for (function, error_type), count in counts.most_common(MAX_GROUPS)
     ]
+
+
+def shorten(message: str) -> str:
+    """The message, or its beginning."""
+    return message if len(message) <= MAX_CHARACTERS else message[:MAX_CHARACTERS] + " ..."
 
 
 def make_cost_rows(data: RunData) -> list[CostRow]:
@@ -154,6 +161,8 @@ def make_failure_rows(groups: list[FailureGroup]) -> list[FailureRow]:
     whole = sum(group.count for group in groups)
     ordered = sorted(groups, key=lambda group: -group.count)[:MAX_GROUPS]
     return [
-        FailureRow(group, count_words(group.count), round(100 * group.count / whole, 1) if whole else 0)
+        FailureRow(
+            group, shorten(group.detail), count_words(group.count), round(100 * group.count / whole, 1) if whole else 0
+        )
         for group in ordered
     ]

@@ -157,6 +157,13 @@ def test_report_stays_small_when_a_run_has_ten_thousand_slices(tmp_path: Path) -
     assert marks < 9_000  # cells of a heatmap most of all, which is one image
 
 
+def test_report_shortens_messages_when_they_are_tracebacks() -> None:
+    data = good_run()
+    failure = FailureGroup("ValueError", "SyncUsers", 1, ["u1"], "x" * 100_000, "")
+
+    assert len(render_report(replace(data, failures=[failure]))) < len(render_report(data)) + 2_000
+
+
 def test_report_draws_slices_that_died_when_they_left_no_line(pages: dict[str, Page]) -> None:
     layout = pages["partial"].figures["timeline"]["layout"]
 
