@@ -91,7 +91,9 @@ def make_tiles(data: RunData) -> list[Tile]:
         tile("users listed", lambda run: run.users_listed),
         tile("written", lambda run: run.rows_written),
         tile("failed", lambda run: run.users_failed, tone="warning"),
-        tile("missing", lambda run: run.users_missing, tone="critical"),
+        tile("still open", lambda run: run.users_missing)
+        if head.status == "RUNNING"
+        else tile("missing", lambda run: run.users_missing, tone="critical"),
         tile("duration", lambda run: run.seconds, seconds_words),
         tile("users/s", users_per_second),
         Tile("cost", usd_words(cost), "" if per_thousand is None else f"{usd_words(per_thousand)} per 1,000"),
@@ -100,7 +102,8 @@ def make_tiles(data: RunData) -> list[Tile]:
 
 def make_shares(head: RunHead) -> list[Share]:
     """The account as a bar: written, failed, missing; a share that is there stays visible."""
-    counts = {"good": head.rows_written, "warning": head.users_failed, "critical": head.users_missing}
+    rest = "open" if head.status == "RUNNING" else "critical"
+    counts = {"good": head.rows_written, "warning": head.users_failed, rest: head.users_missing}
     whole = sum(counts.values())
     if not whole:
         return []
@@ -144,6 +147,8 @@ def find_next_command(data: RunData) -> str | None:
             for part in split_remedy(finding.remedy):
                 if part.kind == "command":
                     return part.text
+    if data.head.status == "RUNNING":  # its failures are run again when it has ended
+        return None
     groups = sorted(data.failures, key=lambda group: -group.count)
     return next((group.redrive_command for group in groups if group.redrive_command), None)
 

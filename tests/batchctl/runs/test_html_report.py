@@ -11,7 +11,7 @@ import plotly.graph_objects
 import pytest
 
 from batchctl.runs.html.embedding import embed_json, make_policy
-from batchctl.runs.html.headline import find_next_command, make_tiles, split_remedy, tell_verdict
+from batchctl.runs.html.headline import find_next_command, make_shares, make_tiles, split_remedy, tell_verdict
 from batchctl.runs.html.page import render_report, write_report
 from batchctl.runs.html.state_picture import draw_states
 from batchctl.runs.run_data import CostLine, FailureGroup, Finding, RunData
@@ -211,6 +211,14 @@ def test_tiles_claim_no_count_when_a_run_died_before_it_listed() -> None:
     assert {tile.value for tile in make_tiles(bare_run())} == {"\u2013"}
 
 
+def test_users_are_open_and_not_missing_while_the_run_goes_on() -> None:
+    head = replace(incomplete_run().head, status="RUNNING", closed_at=None)
+
+    labels = {tile.label: tile.tone for tile in make_tiles(replace(incomplete_run(), head=head))}
+    assert labels["still open"] == ""
+    assert [share.tone for share in make_shares(head)] == ["good", "open"]
+
+
 def test_remedy_gives_commands_and_names_by_their_backticks() -> None:
     parts = split_remedy("edit `acme.yaml`, then `batchctl why 1`")
 
@@ -236,6 +244,12 @@ def test_next_command_runs_the_largest_group_again_when_no_finding_has_one() -> 
     data = replace(partial_run(), findings=[])
 
     assert find_next_command(data) == data.failures[0].redrive_command
+
+
+def test_next_command_waits_while_the_run_goes_on() -> None:
+    data = replace(partial_run(), findings=[])
+
+    assert find_next_command(replace(data, head=replace(data.head, status="RUNNING", closed_at=None))) is None
 
 
 def test_next_command_is_none_when_all_is_well() -> None:
