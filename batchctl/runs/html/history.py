@@ -23,11 +23,15 @@ _MEASURES: list[tuple[str, str, Callable[[RunHead], float | None], Callable[[flo
 
 
 def draw_history(data: RunData) -> list[tuple[str, Figure]]:
-    """A title and a small chart for each measure, the oldest run on the left; none where there is no run before."""
+    """A title and a small chart for each known measure, the oldest run on the left; none without a run before."""
     runs = [*reversed(data.previous[: MAX_RUNS - 1]), data.head]
     if len(runs) < 2:
         return []
-    return [(title, _draw(name, runs, take, say, color)) for name, title, take, say, color in _MEASURES]
+    return [
+        (title, _draw(name, runs, take, say, color))
+        for name, title, take, say, color in _MEASURES
+        if any(take(head) is not None for head in runs)
+    ]
 
 
 def _draw(

@@ -123,7 +123,8 @@ def _tell_state(name: str, states: dict[str, StateActivity], data: RunData) -> t
     state = states.get(name)
     is_end = name in _ENDS + _DRY_ENDS
     if state is None or not state.entered:
-        return "idle", ["not reached" if is_end else "not entered"]
+        is_unseen = name == "SyncUsers" and data.head.rows_written + data.head.users_failed > 0
+        return "idle", ["not seen" if is_unseen else "not reached" if is_end else "not entered"]
     if is_end:
         good = name in {"RunClosed", "DryRunClosed"}
         return ("good" if good and not data.head.users_failed else "warning" if good else "critical"), [

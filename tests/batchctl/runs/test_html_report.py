@@ -12,6 +12,7 @@ import pytest
 
 from batchctl.runs.html.embedding import embed_json, make_policy
 from batchctl.runs.html.headline import find_next_command, make_shares, make_tiles, split_remedy, tell_verdict
+from batchctl.runs.html.history import draw_history
 from batchctl.runs.html.page import render_report, write_report
 from batchctl.runs.html.state_picture import draw_states
 from batchctl.runs.run_data import CostLine, FailureGroup, Finding, RunData
@@ -177,6 +178,22 @@ def test_state_picture_colours_what_failed() -> None:
     assert tones["SyncUsers"] == "warning"
     assert tones["RunClosed"] == "warning"
     assert tones["RunIncomplete"] == "idle"
+
+
+def test_state_picture_claims_no_count_when_log_lines_were_not_read() -> None:
+    data = good_run()
+    states = [replace(state, entered=0) if state.name == "SyncUsers" else state for state in data.states]
+
+    lines = {node.name: node.lines for node in draw_states(replace(data, states=states))[0].nodes}
+    assert lines["SyncUsers"] == ["not seen"]
+
+
+def test_history_leaves_out_what_no_run_knows() -> None:
+    data = good_run()
+    heads = [replace(head, cost_usd=None) for head in (data.head, *data.previous)]
+
+    titles = [title for title, _ in draw_history(replace(data, head=heads[0], previous=heads[1:]))]
+    assert titles == ["Duration", "Users a second", "Failed users"]
 
 
 def test_state_picture_ends_incomplete_when_the_run_does() -> None:
