@@ -39,13 +39,13 @@ class Outcome:
 
 
 CONTENDERS = (
-    Contender("express_batch", "Express Batch", (BATCHCTL, "local", "run", "--json")),
+    Contender("express_batch", "Express Batch", (BATCHCTL, "local", "run", "--json", "--no-archive")),
     Contender("bare_asyncio", "bare asyncio script", (PYTHON, "-m", "bench.bare_asyncio")),
     Contender("celery", "Celery, Redis, gevent", (PYTHON, "-m", "bench.celery_runner")),
     Contender(
         "lambda_per_user",
         "Express Batch, a Lambda a user",
-        (BATCHCTL, "local", "run", "--json", "--users-per-invocation", "1"),
+        (BATCHCTL, "local", "run", "--json", "--no-archive", "--users-per-invocation", "1"),
         users_max=10_000,
     ),
 )
