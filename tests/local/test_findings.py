@@ -33,9 +33,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackgroundStack
         api_latency_ms=5,
         template=make_poisonous_template(tmp_path_factory.mktemp("project")),
         parameters={
-            "ChunkSize": "200", "PartnerApiTimeoutSeconds": "2", "SyncUsersTimeoutSeconds": "10", "CloseRunWaitSeconds": "6",
+            "ChunkSize": "200",
+            "PartnerApiTimeoutSeconds": "2",
+            "SyncUsersTimeoutSeconds": "10",
+            "CloseRunWaitSeconds": "6",
         },
-    )  # fmt: skip
+    )
     with BackgroundStack(options) as stack:
         yield stack
 
@@ -82,7 +85,7 @@ def test_faultless_run_is_collected_whole_and_has_no_findings(stack: BackgroundS
     assert data.trace is not None
     assert data.trace.write_segments > 0
     assert 0 < (data.total_cost_usd or 0) < 0.01
-    assert [line.service for line in data.cost][0] == "Lambda"
+    assert data.cost[0].service == "Lambda"
 
 
 def test_slow_partner_is_found(stack: BackgroundStack, source: RunSource) -> None:
@@ -125,7 +128,7 @@ def test_poisonous_user_is_named_when_it_fails_in_two_runs(stack: BackgroundStac
 
 
 def test_slices_that_a_user_kills_or_hangs_are_named(stack: BackgroundStack, source: RunSource) -> None:
-    # The query sorts by id, so both come last: in a third chunk, each in a slice of its own.
+    # The query sorts by id, so they come first: the one that hangs ends a slice, the one that kills begins the next.
     more = [f"poison-filler-{number:02d}" for number in range(SLICE - 1)]
     users = [HANGER, *more, KILLER]
     for user in users:

@@ -114,6 +114,7 @@ class MadeUpRun:
     logs: FakeLogs = field(default_factory=FakeLogs)
     traces: FakeTraces = field(default_factory=FakeTraces)
     options: str = ""
+    ids: str = ""  # how its request ids begin
 
     @property
     def source(self) -> RunSource:
@@ -151,15 +152,15 @@ class MadeUpRun:
             chunks.append({"chunk": chunk, "user_count": len(users)})
         self.objects.put(f"{prefix}/listing.json", {"users_listed": self.users, "chunks": chunks})
         self.log(
-            "ListUsers", "list-1", 1.0, "users listed",
+            "ListUsers", f"{self.ids}list-1", 1.0, "users listed",
             users_listed=self.users, chunks=len(chunks), execution_started_at=self.started_at,
             started_at=self.started_at + 0.4, ended_at=self.started_at + 1.0, xray_trace_id="1-5f-1",
         )  # fmt: skip
-        self.report("ListUsers", "list-1", 1.0, 600)
+        self.report("ListUsers", f"{self.ids}list-1", 1.0, 600)
 
     def sync(self, chunk: int, start: int, end: int, *, number: int = 0, attempt: int = 1, **keys: Any) -> None:
         """One invocation that comes to its end, and the rows of it, written."""
-        request_id = f"sync-{chunk}-{start}-{attempt}"
+        request_id = f"{self.ids}sync-{chunk}-{start}-{attempt}"
         users = end - start
         failed = keys.get("failed", 0)
         defaults = {
@@ -172,7 +173,7 @@ class MadeUpRun:
         }  # fmt: skip
         self.log("SyncUsers", request_id, 2.0, "slice synced", **{**defaults, **keys})
         self.report("SyncUsers", request_id, 2.0, 1000, init_ms=200 if number < 2 else None)
-        write = f"write-{chunk}-{start}-{attempt}"
+        write = f"{self.ids}write-{chunk}-{start}-{attempt}"
         rows = keys.get("synced", users - failed)
         self.log(
             "WriteRows", write, 3.0, "rows written",
@@ -193,8 +194,8 @@ class MadeUpRun:
             f"runs/{self.run_id}/closed.json",
             {"version": 1, "run_id": self.run_id, "tenant_group": GROUP, **account},
         )
-        self.log("CloseRun", "close-1", 4.0, "run closed", **account)
-        self.report("CloseRun", "close-1", 4.0, 1000, memory_mb=256)
+        self.log("CloseRun", f"{self.ids}close-1", 4.0, "run closed", **account)
+        self.report("CloseRun", f"{self.ids}close-1", 4.0, 1000, memory_mb=256)
 
     def log(self, function: str, request_id: str, after: float, message: str, **keys: Any) -> None:
         """A line of the contract, `after` seconds from the start."""
