@@ -34,11 +34,12 @@ def show_cost(usd: float | None) -> str:
 
 def make_runs_table(heads: list[RunHead], origin: str) -> Table:
     """A line for each run."""
-    table = Table(title=f"runs of {origin}", title_justify="left")
+    # Without a box it fits 80 columns.
+    table = Table(title=f"runs of {origin}", title_justify="left", box=None, pad_edge=False)
     for name in ("run", "status"):
         table.add_column(name, no_wrap=True)
     for name in ("listed", "written", "failed", "missing", "seconds", "USD"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for head in heads:
         table.add_row(
             head.run_id + (f" (of {head.redrive_of})" if head.redrive_of else ""),
