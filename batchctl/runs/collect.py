@@ -123,6 +123,7 @@ def collect_run(source: RunSource, run_id: str, *, now: Callable[[], float] = ti
         slice_failures=failures.slices,
         failed_users=users,
         collected_at=moment,
+        command_options=facts.options,
     )
     return replace(data, findings=find_all(data))
 

@@ -19,7 +19,7 @@ from batchctl.runs.run_file import to_document
 from batchctl.runs.target import ENDPOINTS_PATH, Target, open_target
 from batchctl.runs.user_names import hash_user_id, hide_user_ids
 from batchctl.runs.user_story import read_objects, tell_of_user
-from batchctl.runs.views import make_runs_table, make_summary, print_diagnosis, print_story, style_of
+from batchctl.runs.views import make_runs_table, print_diagnosis, print_story, print_summary, style_of
 from batchctl.runs.watching import Progress, watch_run
 from batchctl.runs.why import diagnose
 
@@ -165,7 +165,7 @@ def report(
         typer.echo(json.dumps({**to_document(data), **total, "report": str(path) if is_written else None}))
     else:
         console = Console()
-        console.print(make_summary(data))
+        print_summary(console, data)
         if is_written:
             console.print(f"\nreport: {path}", highlight=False, soft_wrap=True)
     if open_it and is_written:

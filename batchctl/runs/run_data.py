@@ -207,6 +207,7 @@ class RunData:
     slice_failures: list[SliceFailure] = field(default_factory=list)
     failed_users: list[FailedUser] = field(default_factory=list)  # at most MAX_FAILED_USERS of failure_records.py
     collected_at: float | None = None
+    command_options: str = ""  # what a further batchctl command needs to reach the same stack: ` --stack acme`
 
     @property
     def total_cost_usd(self) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -54,21 +54,32 @@ def make_runs_table(heads: list[RunHead], origin: str) -> Table:
     return table
 
 
-def make_summary(data: RunData) -> Group:
-    """The report for a terminal."""
-    parts: list[RenderableType] = [_make_head_table(data)]
+def print_summary(console: Console, data: RunData) -> None:
+    """The report for a terminal; commands stand on one line, so that they can be copied."""
+    console.print(_make_head_table(data))
     if data.findings:
-        parts += [Text("\nfindings", "bold"), *map(_show_finding, data.findings)]
+        console.print("\nfindings", style="bold")
+        console.print(_make_findings_table(data.findings))
     else:
-        parts.append(Text("\nno findings", "green"))
+        console.print("\nno findings", style="green")
     for failure in data.failures:
         users = ", ".join(failure.sample_users)
         line = f"{failure.count:,} {'user' if failure.count == 1 else 'users'} {failure.reason} in {failure.function}"
-        parts.append(Text(f"\n{line}{f': {users}' if users else ''}", "bold"))
-        parts += [Text(f"  {failure.detail[:300]}"), Text(f"  run them again: {failure.redrive_command}", "dim")]
+        console.print(Text(f"\n{line}{f': {users}' if users else ''}", "bold"))
+        console.print(Text(f"  {failure.detail[:300]}"))
+        console.print(Text(f"  run them again: {failure.redrive_command}", "dim"), soft_wrap=True)
     if data.gaps:
-        parts += [Text("\nnot known", "bold"), *(Text(f"  {gap}", "dim") for gap in data.gaps)]
-    return Group(*parts)
+        console.print("\nnot known", style="bold")
+        for gap in data.gaps:
+            console.print(Text(f"  {gap}", "dim"))
+
+
+def _make_findings_table(findings: list[Finding]) -> Table:
+    table = Table.grid(padding=(0, 0, 0, 2))
+    for finding in findings:
+        severity = Text(finding.severity, SEVERITY_STYLES.get(finding.severity, ""))
+        table.add_row(severity, Text.assemble(finding.text, "\n", (finding.remedy, "dim")))
+    return table
 
 
 def _make_head_table(data: RunData) -> Table:

@@ -41,8 +41,8 @@ def find_poisonous_users(data: RunData) -> Iterator[Finding]:
             "poisonous_user",
             "warning" if is_repeating else "info",
             f"{names}{more} {verb} {how_often}, while {data.head.rows_written:,} users are written",
-            f"`batchctl why {data.head.run_id} {worst[0].user_id}` says why; mend the user at its source, or leave "
-            "it out in the job's SELECT_USERS",
+            f"`batchctl why {data.head.run_id} {worst[0].user_id}{data.command_options}` says why; mend the user "
+            "at its source, or leave it out in the job's SELECT_USERS",
         )
 
 
@@ -67,7 +67,7 @@ def find_poisonous_slices(data: RunData) -> Iterator[Finding]:
             f"SyncUsers {what} at every attempt at chunk {failure.chunk} slice {failure.start}-{failure.end} "
             f"({attempts}{failure.reason}: {failure.detail[:160]}), while {len(places):,} other slices came through: "
             f"one of its {users:,} users is at fault",
-            f"`batchctl why {data.head.run_id}` shows the last log lines; UsersPerInvocation=1 in a run by hand "
+            f"`batchctl why {data.head.run_id}{data.command_options}` shows the last log lines; UsersPerInvocation=1 in a run by hand "
             "isolates the user",
         )
 

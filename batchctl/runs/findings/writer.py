@@ -41,7 +41,7 @@ def find_lagging_writer(data: RunData) -> Iterator[Finding]:
         facts.append(f"{borrow:,.1f} s of it until the database answered")
         remedy = "give the writer connections: raise DatabaseMaxConnectionsPercent, or look for what holds the database"
     elif errors:
-        remedy = f"`batchctl why {head.run_id}` shows the errors of WriteRows"
+        remedy = f"`batchctl why {head.run_id}{data.command_options}` shows the errors of WriteRows"
     else:
         remedy = (
             "look for locks and slow statements in the database; then raise WriteParallelizationFactor or ShardCount"
