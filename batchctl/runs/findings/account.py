@@ -39,5 +39,6 @@ def find_never_closed(data: RunData) -> Iterator[Finding]:
         "never_closed",
         "critical",
         f"the run was never closed: it came as far as {last}{why}; {head.users_missing:,} users are without account",
-        f"`batchctl why {head.run_id}{data.command_options}` shows the error; the next scheduled run calls for all users again",
+        f"`batchctl why {head.run_id}{data.command_options}` shows the error; the next scheduled run "
+        "calls for all users again",
     )

@@ -67,8 +67,8 @@ def find_poisonous_slices(data: RunData) -> Iterator[Finding]:
             f"SyncUsers {what} at every attempt at chunk {failure.chunk} slice {failure.start}-{failure.end} "
             f"({attempts}{failure.reason}: {failure.detail[:160]}), while {len(places):,} other slices came through: "
             f"one of its {users:,} users is at fault",
-            f"`batchctl why {data.head.run_id}{data.command_options}` shows the last log lines; UsersPerInvocation=1 in a run by hand "
-            "isolates the user",
+            f"`batchctl why {data.head.run_id}{data.command_options}` shows the last log lines; "
+            "UsersPerInvocation=1 in a run by hand isolates the user",
         )
 
 
