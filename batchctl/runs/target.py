@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Profi
 
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local.surroundings import STATE_DIR
-from batchctl.runs.archive import Archive, NoRunsError
+from batchctl.runs.archive import Archive, NoRunsError, compare_with_past
 from batchctl.runs.aws_sources import CloudWatchRunLogs, RateLimit, S3RunObjects, XRayRunTraces, explain
 from batchctl.runs.collect import RunNotFoundError, collect_run
 from batchctl.runs.listing import list_heads
@@ -137,7 +137,7 @@ class LocalUpTarget(LiveTarget):
     def collect(self, run_id: str) -> RunData:
         """The stack's run, or else a past one."""
         try:
-            return super().collect(run_id)
+            return compare_with_past(super().collect(run_id), self.archive.archive)
         except RunNotFoundError:
             return self.archive.collect(run_id)
 

@@ -143,10 +143,11 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     )
     parts: list[Text] = [_show_finding(finding) for finding in diagnosis.findings]
     for failure in diagnosis.failures[:5]:
-        users = f" (such as {failure.sample_users[0]})" if failure.sample_users else ""
-        parts.append(
-            Text(f"{failure.count:,} failed in {failure.function}, {failure.reason}: {failure.detail[:300]}{users}")
-        )
+        parts.append(Text(f"{failure.count:,} failed in {failure.function}, {failure.reason}: {failure.detail[:300]}"))
+        examples = [f"user {name}" for name in failure.sample_users[:1]]
+        examples += [f"request {diagnosis.requests[failure.reason]}"] if failure.reason in diagnosis.requests else []
+        if examples:
+            parts.append(Text(f"  such as {', '.join(examples)}", "dim"))
         parts.append(Text(f"  run them again: {failure.redrive_command}", "dim"))
     for each in diagnosis.invocations:
         parts += _show_invocation(each)

@@ -32,6 +32,7 @@ class Diagnosis:
     failures: list[FailureGroup]
     invocations: list[FailedInvocation]
     more_invocations: int
+    requests: dict[str, str]  # by reason: a request in which a user failed so
     trace_id: str | None
     gaps: list[str]
 
@@ -50,9 +51,22 @@ def diagnose(data: RunData, source: RunSource | None) -> Diagnosis:
         failures=data.failures,
         invocations=shown,
         more_invocations=len(failed) - len(chosen),
+        requests=_find_requests(data),
         trace_id=trace_id,
         gaps=gaps,
     )
+
+
+def _find_requests(data: RunData) -> dict[str, str]:
+    """Users fail inside invocations that succeed, so only the slices' lines name them."""
+    requests: dict[str, str] = {}
+    for each in data.slices:
+        for reason in each.failed_by_reason:
+            requests.setdefault(reason, each.request_id)
+    for failure in data.slice_failures:
+        if failure.request_id is not None:
+            requests.setdefault(failure.reason, failure.request_id)
+    return requests
 
 
 def _choose(failed: list[InvocationReport]) -> list[InvocationReport]:

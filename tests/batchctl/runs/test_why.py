@@ -2,7 +2,8 @@
 
 from batchctl.runs.collect import collect_run
 from batchctl.runs.why import INVOCATIONS_SHOWN, diagnose
-from tests.batchctl.runs.made_up_run import START, MadeUpRun, make_data, make_report
+from tests.batchctl.runs.made_up_run import START, MadeUpRun, make_data, make_report, make_slice
+from tests.batchctl.runs.test_findings import dead_slice
 
 
 def test_diagnose_shows_one_of_each_kind_before_more_of_the_same() -> None:
@@ -38,3 +39,11 @@ def test_diagnose_says_so_when_lines_cannot_be_read() -> None:
 
     assert diagnosis.invocations[0].lines == []
     assert diagnosis.gaps == ["log group x: access denied"]
+
+
+def test_diagnose_names_a_request_for_each_reason() -> None:
+    slices = [make_slice(n, failed_by_reason={"ApiRejectedError": 1}) for n in (3, 4)]
+
+    diagnosis = diagnose(make_data(slices=slices, slice_failures=[dead_slice(request_id="dead-1")]), None)
+
+    assert diagnosis.requests == {"ApiRejectedError": "sync-3", "Runtime.ExitError": "dead-1"}
