@@ -93,7 +93,7 @@ def test_why_tells_reason_users_and_command(live: MadeUpRun) -> None:
     done = run("why", RUN_ID)
 
     assert "997 written, 3 failed, 0 missing of 1,000 in 4.0 s" in done.stdout
-    assert "3 failed in SyncUsers, MalformedAnswerError: why 3\n  such as user user-00003" in done.stdout
+    assert "3 failed in SyncUsers, MalformedAnswerError: why 3\n  such as user-00003" in done.stdout
     assert f"run them again: batchctl redrive {RUN_ID} --reason MalformedAnswerError" in done.stdout
 
 
