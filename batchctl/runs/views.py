@@ -144,7 +144,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     parts: list[Text] = [_show_finding(finding) for finding in diagnosis.findings]
     for failure in diagnosis.failures[:5]:
         parts.append(Text(f"{failure.count:,} failed in {failure.function}, {failure.reason}: {failure.detail[:300]}"))
-        examples = [name for name in failure.sample_users[:1]]
+        examples = failure.sample_users[:1]
         examples += [f"request {diagnosis.requests[failure.reason]}"] if failure.reason in diagnosis.requests else []
         if examples:
             parts.append(Text(f"  such as {', '.join(examples)}", "dim"))
