@@ -180,7 +180,9 @@ def write_page(data: RunData, path: Path) -> bool:
     """Whether the page was written; its writer is loaded only here, since it is most of the command's start."""
     try:
         page = importlib.import_module("batchctl.runs.html.page")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("batchctl."):
+            raise
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
