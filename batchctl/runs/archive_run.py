@@ -23,5 +23,5 @@ def _archive(stack: LocalStack, run_id: str, archive: Archive) -> None:
     source = open_local_source(
         stack.emulator.url, stack.emulator.options.identity.region, stack.stack.outputs, stack.parameters()
     )
-    archive.save(compare_with_past(collect_run(source, run_id), archive))
+    archive.save(compare_with_past(collect_run(source, run_id, has_ended=True), archive))
     archive.save_objects(run_id, read_objects(source, run_id))

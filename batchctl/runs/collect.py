@@ -16,7 +16,14 @@ from batchctl.runs.failure_records import (
     read_records,
 )
 from batchctl.runs.findings import find_all
-from batchctl.runs.heads import CLOCK_SECONDS, LONGEST_EXECUTION_SECONDS, parse_object, read_closed_head, read_open_head
+from batchctl.runs.heads import (
+    CLOCK_SECONDS,
+    LONGEST_EXECUTION_SECONDS,
+    is_execution_over,
+    parse_object,
+    read_closed_head,
+    read_open_head,
+)
 from batchctl.runs.history import MAX_FAILURE_OBJECTS, add_latencies, count_repeats, list_previous
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.ports import LogLine, RunSource, SourceError
@@ -62,8 +69,13 @@ class _Reading:
         return self.attempt(read, empty)
 
 
-def collect_run(source: RunSource, run_id: str, *, now: Callable[[], float] = time.time) -> RunData:
-    """Everything about one run. Raises RunNotFoundError, and SourceError where the run bucket cannot be read at all."""
+def collect_run(
+    source: RunSource, run_id: str, *, has_ended: bool = False, now: Callable[[], float] = time.time
+) -> RunData:
+    """Everything about one run. `has_ended`: the caller has seen the end of its execution.
+
+    Raises RunNotFoundError, and SourceError where the run bucket cannot be read at all.
+    """
     reading = _Reading()
     objects, facts = source.objects, source.facts
     moment = now()
@@ -78,7 +90,7 @@ def collect_run(source: RunSource, run_id: str, *, now: Callable[[], float] = ti
     lines, reports = _read_logs(source, run_id, window, reading)
     failures = _read_failures(source, run_id, reading)
     sizes = {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in (listing or {}).get("chunks", [])}
-    head = _make_head(source, run_id, closed, listing, lines, failures, claimed_at, moment)
+    head = _make_head(source, run_id, closed, listing, lines, failures, claimed_at, moment, has_ended=has_ended)
     histogram = add_histograms(lines.slices)
     head = replace(head, p95_ms=percentile_ms(histogram, 0.95))
     # Closed by a line of CloseRun alone, the end is known only now.
@@ -197,6 +209,8 @@ def _make_head(
     failures: RunFailures,
     claimed_at: float,
     moment: float,
+    *,
+    has_ended: bool,
 ) -> RunHead:
     group = source.facts.tenant_group
     started_at = float((lines.listed or {}).get("execution_started_at") or claimed_at)
@@ -213,7 +227,7 @@ def _make_head(
         users_listed=int((listing or lines.listed or {}).get("users_listed") or 0),
         rows_written=sum(each.rows for each in lines.writes),
         failures=failures,
-        now=moment,
+        is_over=has_ended or is_execution_over(started_at, moment),
     )
 
 

@@ -43,6 +43,11 @@ def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) 
     )
 
 
+def is_execution_over(started_at: float, now: float) -> bool:
+    """Whether an execution of that start can be alive no more; an Express execution itself cannot be asked."""
+    return now - started_at > LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
+
+
 def read_open_head(
     run_id: str,
     tenant_group: str,
@@ -51,10 +56,9 @@ def read_open_head(
     users_listed: int,
     rows_written: int,
     failures: RunFailures,
-    now: float,
+    is_over: bool,
 ) -> RunHead:
-    """The head of a run that nothing has closed: RUNNING while its execution can live, FAILED from then on."""
-    is_over = now - started_at > LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
+    """The head of a run that nothing has closed: RUNNING until its execution is over, FAILED from then on."""
     failed = min(len(failures.reasons), users_listed)
     # A batch that was written twice is logged twice.
     written = min(rows_written, users_listed - failed)

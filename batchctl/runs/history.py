@@ -7,7 +7,7 @@ from typing import Any
 
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
-from batchctl.runs.heads import parse_object, read_closed_head, read_open_head
+from batchctl.runs.heads import is_execution_over, parse_object, read_closed_head, read_open_head
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.ports import RunSource
 from batchctl.runs.run_data import FailedUser, RunHead
@@ -49,14 +49,15 @@ def _read_one(
             pass  # an object that nobody of ours wrote says nothing
     if started is None:
         return None
+    started_at = float(started.get("claimed_at") or 0.0)
     return read_open_head(
         run_id,
         source.facts.tenant_group,
-        started_at=float(started.get("claimed_at") or 0.0),
+        started_at=started_at,
         users_listed=int((listing or {}).get("users_listed") or 0),
         rows_written=0,
         failures=read_records([]),
-        now=now,
+        is_over=is_execution_over(started_at, now),
     )
 
 

@@ -47,7 +47,7 @@ def make_runs_table(heads: list[RunHead], origin: str) -> Table:
             f"{head.users_listed:,}",
             f"{head.rows_written:,}",
             f"{head.users_failed:,}",
-            f"{head.users_missing:,}",
+            "" if head.status == "RUNNING" else f"{head.users_missing:,}",
             "" if head.seconds is None else f"{head.seconds:,.1f}",
             show_cost(head.cost_usd),
         )

@@ -11,7 +11,7 @@ from rich.text import Text
 from batchctl.errors import BatchctlError
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
-from batchctl.runs.heads import CLOCK_SECONDS, LONGEST_EXECUTION_SECONDS, parse_object, read_closed_head
+from batchctl.runs.heads import CLOCK_SECONDS, is_execution_over, parse_object, read_closed_head
 from batchctl.runs.ports import LogLine, RunSource
 from batchctl.runs.run_data import RunHead
 from batchctl.runs.run_lines import ROWS_WRITTEN, SLICE_SYNCED
@@ -107,7 +107,7 @@ def watch_run(
             counts.add_rows(line)
         listed = int((listing or {}).get("users_listed") or 0)
         failed = counts.failed + counts.count_dead(source, run_id)
-        is_over = moment - started_at > LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
+        is_over = is_execution_over(started_at, moment)
         yield _make_progress(run_id, is_over, listed, counts.synced, failed, counts.written, moment - started_at)
         if is_over:
             return

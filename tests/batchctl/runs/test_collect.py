@@ -153,6 +153,13 @@ def test_collect_run_calls_a_run_failed_when_its_execution_is_over() -> None:
     assert [finding.kind for finding in data.findings] == ["never_closed"]
 
 
+def test_collect_run_calls_a_run_failed_when_the_caller_saw_its_end() -> None:
+    run = MadeUpRun()
+    run.list_users()
+
+    assert collect_run(run.source, RUN_ID, has_ended=True, now=lambda: START + 5).head.status == "FAILED"
+
+
 def test_collect_run_takes_the_account_from_the_log_when_the_object_is_missing() -> None:
     run = MadeUpRun().play()
     del run.objects.bodies[f"runs/{RUN_ID}/closed.json"]
