@@ -1,6 +1,7 @@
 """The head of a run: how it stands, out of its objects and log lines, whichever of them there are."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from batchctl.runs.run_data import RunHead
 # An Express execution lives for 5 minutes at most; a clock may differ by a few seconds.
 LONGEST_EXECUTION_SECONDS = 300.0
 CLOCK_SECONDS = 10.0
+_REDRIVE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-r[0-9]+")
 
 
 def parse_object(body: bytes | None) -> dict[str, Any] | None:
@@ -26,7 +28,6 @@ def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) 
     closed_at = closed.get("ended_at")
     started_at = closed.get("execution_started_at") or closed.get("started_at") or closed_at or 0.0
     waited = closed.get("waited_seconds")
-    redrive_of = closed.get("redrive_of")
     return RunHead(
         run_id=run_id,
         tenant_group=str(closed.get("tenant_group") or tenant_group),
@@ -38,9 +39,15 @@ def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) 
         users_failed=int(closed["users_failed"]),
         users_missing=int(closed["users_missing"]),
         failed_by_reason={str(name): int(count) for name, count in (closed.get("failed_by_reason") or {}).items()},
-        redrive_of=None if redrive_of is None else str(redrive_of),
+        redrive_of=find_original(run_id),
         waited_seconds=None if waited is None else float(waited),
     )
+
+
+def find_original(run_id: str) -> str | None:
+    """The run that a redrive, `<run id>-r1`, runs again; None for a run that is none."""
+    match = _REDRIVE.fullmatch(run_id)
+    return None if match is None else match.group(1)
 
 
 def is_execution_over(started_at: float, now: float) -> bool:
@@ -73,4 +80,5 @@ def read_open_head(
         users_failed=failed,
         users_missing=users_listed - failed - written,
         failed_by_reason=failures.by_reason(),
+        redrive_of=find_original(run_id),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
-from batchctl.runs.heads import is_execution_over, parse_object, read_closed_head, read_open_head
+from batchctl.runs.heads import find_original, is_execution_over, parse_object, read_closed_head, read_open_head
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.ports import RunSource
 from batchctl.runs.run_data import FailedUser, RunHead
@@ -84,8 +84,8 @@ def complete_heads(source: RunSource, heads: list[RunHead]) -> list[RunHead]:
 
 
 def list_previous(source: RunSource, run_id: str, now: float) -> list[RunHead]:
-    """The runs before `run_id`, the newest first. Raises SourceError."""
-    earlier = [each for each in source.objects.list_run_ids() if each < run_id]
+    """The runs before `run_id`, the newest first, without redrives, which call for a few users. Raises SourceError."""
+    earlier = [each for each in source.objects.list_run_ids() if each < run_id and find_original(each) is None]
     return read_heads(source, earlier[-PREVIOUS_RUNS:][::-1], now)
 
 

@@ -42,7 +42,7 @@ def make_runs_table(heads: list[RunHead], origin: str) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for head in heads:
         table.add_row(
-            head.run_id + (f" (of {head.redrive_of})" if head.redrive_of else ""),
+            head.run_id,
             Text(head.status, style_of(head.status)),
             f"{head.users_listed:,}",
             f"{head.rows_written:,}",

@@ -23,7 +23,8 @@ def find_missing_users(data: RunData) -> Iterator[Finding]:
         "missing_users",
         "critical",
         f"{head.users_missing:,} of {head.users_listed:,} users are neither written nor failed: {where}{since}",
-        "look at FailedRecordsQueue and the iterator age of WriteRows; the next run calls for them again",
+        "look at FailedRecordsQueue and the iterator age of WriteRows; then "
+        f"`batchctl redrive {head.run_id} --reason Missing{data.command_options}` calls for them again",
     )
 
 

@@ -229,6 +229,14 @@ def test_collect_run_compares_with_the_runs_before() -> None:
     assert len(data.slices) == 4
 
 
+def test_collect_run_compares_with_no_redrive_and_knows_one() -> None:
+    redrive = MadeUpRun(users=250, run_id="20261122T082000Z-r1", started_at=START - 300).play()
+    run = MadeUpRun(objects=redrive.objects, logs=redrive.logs).play()
+
+    assert collect(run).previous == []
+    assert collect(redrive).head.redrive_of == "20261122T082000Z"
+
+
 def test_collect_run_names_the_bucket_and_the_remedy_when_there_is_no_such_run() -> None:
     with pytest.raises(RunNotFoundError, match=r"run 2026 is not in s3://run-bucket .* 7 days; `batchctl runs` lists"):
         collect_run(MadeUpRun().source, "2026")
