@@ -63,9 +63,13 @@ def test_cloudformation_may_make_every_service_that_the_template_has() -> None:
             {"logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition"},
             "*",
         ),
-        ("AWS::XRay::Group", {"xray:CreateGroup", "xray:GetGroup", "xray:UpdateGroup", "xray:DeleteGroup"}, ":group/batch-*"),
+        (
+            "AWS::XRay::Group",
+            {"xray:CreateGroup", "xray:GetGroup", "xray:UpdateGroup", "xray:DeleteGroup"},
+            ":group/batch-*",
+        ),
     ],
-)  # fmt: skip
+)
 def test_cloudformation_may_make_what_is_watched(kind: str, actions: set[str], resource: str) -> None:
     assert kind in {item["Type"] for item in read_template(ROOT / "template.yaml")["Resources"].values()}
     allowed = {

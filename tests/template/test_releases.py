@@ -32,9 +32,7 @@ def _alarms_of(plan: StackPlan, value: Any) -> set[str]:
 
 def test_alarms_exist_when_a_release_is_shifted_even_where_no_others_are_wanted(tmp_path: Path) -> None:
     def made(release_type: str) -> set[str]:
-        return set(
-            plan_project({**EXISTING_PROXY, "ReleaseType": release_type, "Alarms": "Off"}, tmp_path).resources
-        )
+        return set(plan_project({**EXISTING_PROXY, "ReleaseType": release_type, "Alarms": "Off"}, tmp_path).resources)
 
     assert made("Canary10Percent15Minutes") - made("AllAtOnce") == _ALARMS
     assert not made("AllAtOnce") & _ALARMS
