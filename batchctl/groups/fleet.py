@@ -21,10 +21,6 @@ ALARMS_PER_WIDGET = 100
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 MAX_METRICS = 2500
 
-_DASHBOARD = 200
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
-ALARMS_PER_WIDGET = 100
-
 _DASHBOARD = "Fleet"
 _ALARMS = '["<alarms>"]'
 _TROUBLE = "-GroupInTrouble"  # template.yaml's GroupInTroubleAlarm
@@ -117,10 +113,8 @@ def _fill_alarms(widget: str, groups: Sequence[TenantGroup], defaults: Mapping[s
 def _fill(widget: str, group: TenantGroup, defaults: Mapping[str, str]) -> str:
     console = _CONSOLE.format(region=group.region)
     has_dashboard = _value(group, "Dashboard", defaults) == "Active"
-    alarms, dashboard = (
-        f"alarmsV2:?search={group.stack_name}",
-        f"dashboards/dashboard/{group.stack_name}-{group.region}",
-    )
+    dashboard = f"dashboards/dashboard/{group.stack_name}-{group.region}"
+    alarms = f"alarmsV2:?search={group.stack_name}"
     values = {
         "<group>": group.name,
         "<stack>": group.stack_name,
