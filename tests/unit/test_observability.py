@@ -14,6 +14,11 @@ from express_batch.call_tally import SlowCall
 from express_batch.latency import LatencyHistogram
 from express_batch.observability import Observability, Observer
 from express_batch.settings import ObservedSettings
+from express_batch.trace_documents import encode_document
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.bounds import BOUNDED
 
 TRACE_ID = "1-67a2b3c4-0123456789abcdef01234567"
 FUNCTION_SEGMENT = "00f067aa0ba902b7"
@@ -128,8 +133,11 @@ def read_metrics(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_metrics_are_in_the_embedded_format_with_their_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_are_in_the_embedded_format_with_their_dimensions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync_users")  # which Powertools makes a dimension elsewhere
     with Stage(metrics="Active").observability.invocation(CONTEXT) as observer:
         observer.measure("Count", RowsWritten=7)
         observer.measure("Seconds", RunSeconds=1.5)
@@ -221,6 +229,27 @@ def test_trace_says_what_failed_and_not_why_when_an_invocation_raises(stage: Sta
     assert "user data" not in json.dumps(document)
 
 
+@BOUNDED
+@given(st.lists(st.text(max_size=64), max_size=20), st.sampled_from(["plain", "hashed"]))
+def test_document_of_a_slice_is_small_whatever_its_users_are_called(users: list[str], ids: str) -> None:
+    sent: list[dict[str, Any]] = []
+    observability = Stage(user_ids_in_logs=ids, traced_calls_per_invocation=20).observability
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observability.sender, "send", sent.append)
+        observer = Observer(observability, "request-1", SAMPLED)
+        observer.identify(run_id="20261122T083000Z", chunk=12345)
+        for name in ("read chunk", "call partner API", "send rows"):
+            with observer.span(name) as span:
+                span.describe(calls={"count": 1000, "p50": 1230.0, "p95": 1230.0, "p99": 1230.0})
+                if name == "call partner API":
+                    observer.add_calls([SlowCall(1.0, 1e9, user, "ApiUnreachableError") for user in users])
+        observer.close("StreamUnavailableError")
+
+    (document,) = sent
+    # A character has four bytes, and six where JSON escapes it.
+    assert len(encode_document(document)) < 1_100 + len(users) * (240 + 6 * 64)
+
+
 def test_user_is_hashed_in_the_trace_when_it_is_in_logs(daemon: Daemon) -> None:
     stage = Stage(user_ids_in_logs="hashed")
     with stage.observability.invocation(CONTEXT) as observer:
@@ -276,6 +305,13 @@ def test_nothing_is_sent_when_the_invocation_is_not_sampled(
         observer.tell_trace(header, "WriteRows", 1000.0, "ok", part="database", summary={})
 
     assert daemon.documents() == []
+
+
+def test_document_is_sent_when_an_id_has_half_a_surrogate_pair(stage: Stage, daemon: Daemon) -> None:
+    with stage.observability.invocation(CONTEXT) as observer:
+        observer.add_calls([SlowCall(1.0, 1000.0, "\ud800", "ok")])
+
+    assert daemon.documents()[0]["subsegments"][0]["annotations"]["user_id"] == "?"
 
 
 def test_invocation_goes_on_when_no_daemon_listens(stage: Stage, daemon: Daemon) -> None:

@@ -93,6 +93,11 @@ def make_segment(place: TracePlace, span: TracedSpan, request_id: str) -> dict[s
     return {**span.document(), **place._asdict(), "aws": {"request_id": request_id}}
 
 
+def encode_document(document: Mapping[str, Any]) -> bytes:
+    """The document as it travels. Half a surrogate pair, which UTF-8 has not, becomes a question mark."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
 class TraceSender:
     """Sends to the X-Ray daemon beside the function, by UDP and without waiting: no trace is worth a delay."""
 
@@ -101,9 +106,8 @@ class TraceSender:
 
     def send(self, document: Mapping[str, Any]) -> None:
         """Send one document. What cannot be sent is lost."""
-        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
-            self._open().send(_DAEMON_HEADER + body)
+            self._open().send(_DAEMON_HEADER + encode_document(document))
         except OSError:
             self.close()
 
