@@ -110,7 +110,7 @@ def test_load_stack_lists_what_has_no_effect_when_the_type_is_not_emulated(load:
         """
         Resources:
           Group: { Type: AWS::EC2::SecurityGroup, Properties: { GroupDescription: x } }
-          Bell: { Type: AWS::CloudWatch::InsightRule, Properties: { RuleName: !Sub "x-${Group}" } }
+          Bell: { Type: AWS::CloudWatch::Alarm, Properties: { AlarmName: !Sub "x-${Group}" } }
           Timer: { Type: AWS::Scheduler::Schedule, Properties: { Target: {} } }
           Logs: { Type: AWS::Logs::LogGroup, Properties: { KmsKeyId: key } }
         """
@@ -120,7 +120,9 @@ def test_load_stack_lists_what_has_no_effect_when_the_type_is_not_emulated(load:
         ("Group", None), ("Bell", None), ("Timer", None), ("Logs", "KmsKeyId"),
     ]  # fmt: skip
     assert plan.not_emulated[1] == NotEmulated(
-        "AWS::CloudWatch::InsightRule", "Bell", "AWS::CloudWatch::InsightRule is not emulated; nothing is made of it"
+        "AWS::CloudWatch::Alarm",
+        "Bell",
+        "nothing watches metrics here: ask CloudWatch for them by GetMetricData",
     )
 
 
