@@ -13,10 +13,13 @@ REASONS = 1  # of failed users, each a metric for the hours in which it occurs
 
 # Bytes of an invocation's log lines, START, END and REPORT among them, as CloudWatch counts them (26 more a line);
 # measured in a run of slices of 250 users.
-SLICE_LOG_BYTES = 1600
-WRITE_LOG_BYTES = 1200
-RUN_LOG_BYTES = 3000  # ListUsers and CloseRun
-METRICS_LOG_BYTES = 1500  # of an invocation that measures: metrics travel as log lines
+SLICE_LOG_BYTES = 1150
+WRITE_LOG_BYTES = 1000
+RUN_LOG_BYTES = 1950  # ListUsers and CloseRun
+# The same of metrics, which travel as log lines.
+SLICE_METRICS_BYTES = 950
+WRITE_METRICS_BYTES = 300
+RUN_METRICS_BYTES = 650
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ def estimate_watching(watching: Watching, runs: float, slices: int, writes: int)
     """The lines for a month of so many runs, each of so many SyncUsers and WriteRows invocations."""
     run_bytes = slices * SLICE_LOG_BYTES + writes * WRITE_LOG_BYTES + RUN_LOG_BYTES
     if watching.metrics:
-        run_bytes += (slices + writes + 2) * METRICS_LOG_BYTES
+        run_bytes += slices * SLICE_METRICS_BYTES + writes * WRITE_METRICS_BYTES + RUN_METRICS_BYTES
     alarms = ALARM_METRICS * prices.ALARM_METRIC + COMPOSITE_ALARMS * prices.COMPOSITE_ALARM
-    # A batch has a trace of its own beside that of its run.
+    # A batch has a trace of its own beside that of its run; at most, since Lambda samples these by itself.
     traces = runs * watching.traced_share * (1 + writes)
     return (
         Line("CloudWatch logs", runs * run_bytes / prices.GB * prices.LOG_GB, watching=True),

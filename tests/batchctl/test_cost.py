@@ -77,6 +77,22 @@ def test_defaults_are_those_of_the_template() -> None:
     )
 
 
+def test_readme_has_the_figures_of_the_estimate() -> None:
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    estimate = estimate_cost(Workload())
+    usd = {line.name: f"{line.usd:.2f}" for line in estimate.lines}
+
+    assert (
+        f"Lambda {usd['Lambda']}, Step Functions Express {usd['Step Functions Express']}, S3 requests {usd['S3 requests']},"
+        f" Kinesis PUT units {usd['Kinesis PUT units']} | **{estimate.variable_usd:.2f}** |"
+    ) in readme
+    assert (
+        f"logs {usd['CloudWatch logs']}, metrics {usd['CloudWatch metrics']}, alarms {usd['CloudWatch alarms']},"
+        f" X-Ray {usd['X-Ray traces']};"
+    ) in readme
+    assert f"| {estimate.watching_usd:.2f} |" in readme
+
+
 def test_command_leaves_out_what_is_turned_off() -> None:
     result = CliRunner().invoke(app, ["cost", "--no-alarms", "--no-metrics", "--traced-share", "0"])
 
