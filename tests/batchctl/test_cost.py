@@ -83,8 +83,9 @@ def test_readme_has_the_figures_of_the_estimate() -> None:
     usd = {line.name: f"{line.usd:.2f}" for line in estimate.lines}
 
     assert (
-        f"Lambda {usd['Lambda']}, Step Functions Express {usd['Step Functions Express']}, S3 requests {usd['S3 requests']},"
-        f" Kinesis PUT units {usd['Kinesis PUT units']} | **{estimate.variable_usd:.2f}** |"
+        f"Lambda {usd['Lambda']}, Step Functions Express {usd['Step Functions Express']},"
+        f" S3 requests {usd['S3 requests']}, Kinesis PUT units {usd['Kinesis PUT units']}"
+        f" | **{estimate.variable_usd:.2f}** |"
     ) in readme
     assert (
         f"logs {usd['CloudWatch logs']}, metrics {usd['CloudWatch metrics']}, alarms {usd['CloudWatch alarms']},"

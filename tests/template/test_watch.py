@@ -160,6 +160,14 @@ def test_dashboard_is_what_cloudwatch_documents_when_its_parameters_are(paramete
     assert set(re.findall(r":alarm:([\w-]+)", dashboard["DashboardBody"])) == alarms
 
 
+def test_template_is_within_the_limits_of_cloudformation() -> None:
+    # What SAM adds is about as many again.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    assert 2 * len(_TEMPLATE["Resources"]) < 500
+    assert len(_TEMPLATE["Parameters"]) < 200
+    assert TEMPLATE.stat().st_size < 1_000_000
+
+
 def test_no_dashboard_is_made_unless_it_is_wanted() -> None:
     assert ResolvedTemplate(EXISTING_PROXY).of_type("AWS::CloudWatch::Dashboard") == {}
 
