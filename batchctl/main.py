@@ -13,6 +13,7 @@ from batchctl.invoke.commands import invoke
 from batchctl.local import commands as local_commands
 from batchctl.migrate.commands import migrate
 from batchctl.rehearse import commands as rehearse_commands
+from batchctl.runs.commands import report, runs, watch, why
 from emulator.errors import AwsError
 from emulator.lambda_runtime.runtime_files import RuntimeInstallError
 from emulator.partner_api import OptionError, PartnerApiError
@@ -47,6 +48,8 @@ app.command()(cost)
 app.command()(migrate)
 app.add_typer(rehearse_commands.app, name="pipeline")
 app.command()(invoke)
+for command in (runs, why, watch, report):
+    app.command()(command)
 
 
 @app.callback()
