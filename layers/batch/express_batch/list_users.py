@@ -17,6 +17,7 @@ from express_batch.job_contract import Job
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import chunk_key, listing_key, make_dry_run_id, make_run_id, started_key
+from express_batch.start_time import read_start_time
 
 # A state's payload is limited to 262,144 bytes and DataLimitExceeded cannot be caught, so the guard is here
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
@@ -34,6 +35,7 @@ class StartRequest:
     scheduled_time: str
     execution: str  # the same for every attempt of one execution, different for a duplicate of it
     dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
+    execution_started_at: float | None = None  # seconds since 1970
 
     @classmethod
     def from_event(cls, event: object) -> "StartRequest":
@@ -48,7 +50,7 @@ class StartRequest:
             raise InvalidEventError(
                 f"users of a dry run is {users!r}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
             )
-        return cls(event["scheduled_time"], event["execution"], users)
+        return cls(event["scheduled_time"], event["execution"], users, read_start_time(event))
 
 
 def list_users(
@@ -68,14 +70,16 @@ def list_users(
     the first users alone and stays out of the ledger; its answer has "dry_run": True besides.
     Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError.
     """
+    started_at = now()
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
     is_dry = request.dry_run_users is not None
     run_id = (
         make_dry_run_id(request.scheduled_time, request.execution) if is_dry else make_run_id(request.scheduled_time)
     )
-    if not is_dry and not _claim_run(store, run_id, request, now()):
-        observer.log("run already started", run_id=run_id)
+    observer.identify(run_id=run_id)
+    if not is_dry and not _claim_run(store, run_id, request, started_at):
+        observer.log("run already started")
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
     def write_chunk(numbered: tuple[int, list[Any]]) -> dict[str, int]:
@@ -83,10 +87,15 @@ def list_users(
         store.put(chunk_key(run_id, number), encode_chunk(run_id, number, users))
         return {"chunk": number, "user_count": len(users)}
 
-    with closing(database.stream_users(job.SELECT_USERS)) as users, ThreadPoolExecutor(CHUNK_WRITERS) as writers:
+    with (
+        observer.span("list users") as span,
+        closing(database.stream_users(job.SELECT_USERS)) as users,
+        ThreadPoolExecutor(CHUNK_WRITERS) as writers,
+    ):
         taken = islice(users, request.dry_run_users)
         chunks = list(writers.map(write_chunk, enumerate(cut_chunks(taken, chunk_size))))
-    listed = sum(chunk["user_count"] for chunk in chunks)
+        listed = sum(chunk["user_count"] for chunk in chunks)
+        span.annotate(users_listed=listed, chunks=len(chunks))
     answer = {"run_id": run_id, "started": True, "users_listed": listed, "chunks": chunks}
     size = len(json.dumps(answer))
     if size > MAX_LISTING_BYTES:
@@ -94,12 +103,26 @@ def list_users(
             f"{len(chunks)} chunks make {size} bytes, a state's payload holds {MAX_LISTING_BYTES}: "
             f"raise ChunkSize above {chunk_size}"
         )
+
+    def tell(message: str) -> None:
+        observer.log(
+            message,
+            users_listed=listed,
+            chunks=len(chunks),
+            started_at=started_at,
+            ended_at=now(),
+            execution_started_at=request.execution_started_at,
+        )
+
     if is_dry:
-        observer.log("users listed for a dry run", run_id=run_id, users_listed=listed, chunks=len(chunks))
+        tell("users listed for a dry run")
         return {**answer, "dry_run": True}
-    database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+    with observer.span("open run") as span:
+        database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+        span.describe(statements=database.take_activity().statements.summary())
     store.put(listing_key(run_id), json.dumps(answer).encode())
-    observer.log("users listed", run_id=run_id, users_listed=listed, chunks=len(chunks))
+    tell("users listed")
+    observer.measure("Count", UsersListed=listed)
     return answer
 
 
