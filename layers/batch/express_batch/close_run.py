@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from express_batch import ledger
@@ -14,7 +14,7 @@ from express_batch.errors import InvalidEventError
 from express_batch.failures import FailedPosition, read_failures
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_run_id, failures_prefix
+from express_batch.run_layout import check_run_id, failures_prefix, scheduled_moment
 
 FAILURE_READERS = 16
 FIRST_PAUSE_SECONDS = 0.05
@@ -128,8 +128,7 @@ def _forget_old_writes(
     run_id: str, tenant_group: str, retention_days: int, database: Database, observer: Observer
 ) -> None:
     """Remove what the ledger noted of single records long ago; the runs' own accounts in batch_run stay."""
-    closed = datetime.strptime(run_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    before = (closed - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
+    before = (scheduled_moment(run_id) - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
     removed = 0
     for _ in range(FORGET_ROUNDS):
         # Small transactions, so that no writer waits for one.

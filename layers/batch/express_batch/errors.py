@@ -13,7 +13,8 @@ BatchError
     ├── JobQueryError               the job's SELECT is refused by the database
     ├── StorageRefusedError         S3 refuses for good: no permission, no such bucket
     ├── SchemaError                 the ledger's tables are missing or differ
-    └── RecordTooLargeError         one row alone passes the stream's record limit
+    ├── RecordTooLargeError         one row alone passes the stream's record limit
+    └── RedriveRefusedError         a run that cannot be run again: running, unknown, expired, dry
 
 PartnerApiError                     why one user's answer could not be had; never leaves SyncUsers
 ├── ApiThrottledError               429; carries how long to wait
@@ -85,6 +86,10 @@ class SchemaError(PermanentError):
 
 class RecordTooLargeError(PermanentError):
     """One row alone passes the stream's record limit."""
+
+
+class RedriveRefusedError(PermanentError):
+    """The run that was named cannot be run again."""
 
 
 class PartnerApiError(BatchError):
