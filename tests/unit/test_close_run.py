@@ -288,3 +288,23 @@ def test_request_is_refused_when_it_does_not_hold_together(change: dict[str, Any
 def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
     with pytest.raises(InvalidEventError):
         ClosingRequest.from_event(event)
+
+
+def test_redrive_is_closed_under_its_own_id_and_forgets_by_the_time_of_its_run() -> None:
+    stage = Stage()
+    stage.write(0, [0])
+    event = {"run_id": f"{RUN}-r2", "users_listed": 1, "chunks": [{"chunk": 0, "user_count": 1}], "redrive_of": RUN}
+
+    account = close_run(
+        ClosingRequest.from_event(event),
+        tenant_group="blue",
+        wait_seconds=0,
+        retention_days=7,
+        database=stage.database,
+        store=stage.store,
+        observer=stage.observer,
+    )
+
+    assert (account["run_id"], account["status"]) == (f"{RUN}-r2", "COMPLETE")
+    (deleted,) = [parameters for statement, parameters in stage.database.statements if statement.startswith("DELETE")]
+    assert deleted[:2] == ("blue", "20261115T083000Z")

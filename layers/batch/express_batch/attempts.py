@@ -16,7 +16,7 @@ from express_batch.job_contract import User
 from express_batch.ledger import RunRow
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import MAX_REDRIVES, listing_key, make_redrive_id
+from express_batch.run_layout import MAX_REDRIVES, listing_key, make_redrive_id, scheduled_moment
 from express_batch.users_left import Attempt, Redrive, UsersLeft, find_left
 
 READERS = 16
@@ -52,6 +52,11 @@ class RunHistory:
     def read_claim(self) -> Claim | None:
         """Who started the run, or None where its objects are gone or never were."""
         return read_claim(self._store, self.original)
+
+    def scheduled_time(self) -> str:
+        """For which the run was started, and so its redrives are."""
+        claim = self.read_claim()
+        return scheduled_moment(self.original).isoformat() if claim is None else claim.scheduled_time
 
     def find_redrives(self, accounts: Mapping[str, RunRow], now: float, execution: str) -> Redrives:
         """Redrives have ended when they are closed, or when their execution cannot live any more.

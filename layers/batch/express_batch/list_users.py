@@ -27,7 +27,9 @@ MAX_DRY_RUN_USERS = 1000
 class StartRequest:
     """What the state machine hands to ListUsers."""
 
-    scheduled_time: str
+    scheduled_time: (
+        str  # of a redrive no time, so that a release that knows none refuses it instead of running everybody
+    )
     execution: str  # the same for every attempt of one execution, different for a duplicate of it
     dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
     redrive: RedriveRequest | None = None  # which run is to be run again; None where the run is one of its own
@@ -74,7 +76,6 @@ def list_users(
     if request.redrive is not None:
         return list_redrive(
             request.redrive,
-            scheduled_time=request.scheduled_time,
             execution=request.execution,
             tenant_group=tenant_group,
             chunk_size=chunk_size,

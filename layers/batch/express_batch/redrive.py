@@ -57,7 +57,6 @@ class RedriveRequest:
 def list_redrive(
     request: RedriveRequest,
     *,
-    scheduled_time: str,
     execution: str,
     tenant_group: str,
     chunk_size: int,
@@ -90,6 +89,7 @@ def list_redrive(
         return _start_nothing(original, original, NOTHING_LEFT, observer)
     # The claim comes behind the look at what is left: whoever claims the number had looked before anybody ran it.
     run_id = redrives.next_id
+    scheduled_time = history.scheduled_time()
     claim = Claim(execution, scheduled_time, now())
     if redrives.owner is None and not store.put_if_absent(started_key(run_id), claim.encode()):
         return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
