@@ -67,6 +67,7 @@ class LocalStack:
                 "name": self.database.name,
             },
             "partner_api_url": self.partner_api_url,
+            "outputs": dict(self.stack.outputs),
         }
 
 
