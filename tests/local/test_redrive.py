@@ -1,22 +1,17 @@
 """Redrives on a whole stack: who is called again, and that all rows are there afterwards."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchctl.local.keep_up import write_endpoints
 from batchctl.local.options import LocalOptions
 from emulator.step_functions import Execution
 from tests.local.background_stack import BackgroundStack
+from tests.local.operator_command import OperatorCommand
 from tests.local.test_whole_runs import expected_rows, read_rows
 
-ROOT = Path(__file__).resolve().parents[2]
 USERS = 2_000
 BROKEN = {f"user-{number:07d}" for number in range(7, USERS, 20)}  # a twentieth, in every slice
 
@@ -39,27 +34,9 @@ def stack(own_stack: BackgroundStack) -> BackgroundStack:
 
 
 @pytest.fixture
-def batchctl(stack: BackgroundStack, tmp_path: Path) -> Any:
-    """Runs the command as beside a stack that `batchctl local up` keeps; its exit status and JSON or text."""
-    write_endpoints(tmp_path / ".local" / "endpoints.json", stack.stack.endpoints())
-
-    def run(*arguments: str) -> tuple[int, Any, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "batchctl", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            timeout=120,
-        )
-        return (
-            done.returncode,
-            json.loads(done.stdout) if "--json" in arguments and done.stdout else done.stdout,
-            (done.stderr),
-        )
-
-    return run
+def batchctl(stack: BackgroundStack, tmp_path: Path) -> OperatorCommand:
+    """The command beside the stack."""
+    return OperatorCommand(tmp_path, stack)
 
 
 def fail_users(stack: BackgroundStack, users: set[str] = BROKEN, fault: str = "malformed_missing_field") -> str:
@@ -159,7 +136,9 @@ def test_unknown_run_is_refused_by_name(stack: BackgroundStack) -> None:
     assert stack.calls() == 0
 
 
-def test_command_runs_the_failed_users_again_and_counts_who_is_left(stack: BackgroundStack, batchctl: Any) -> None:
+def test_command_runs_the_failed_users_again_and_counts_who_is_left(
+    stack: BackgroundStack, batchctl: OperatorCommand
+) -> None:
     run_id = fail_users(stack)
 
     status, told, errors = batchctl("redrive", run_id, "--json")
@@ -181,7 +160,7 @@ def test_command_runs_the_failed_users_again_and_counts_who_is_left(stack: Backg
 
 
 def test_command_fails_and_says_who_is_left_when_the_cause_is_still_there(
-    stack: BackgroundStack, batchctl: Any
+    stack: BackgroundStack, batchctl: OperatorCommand
 ) -> None:
     run_id = fail_users(stack)
     stack.set_api(users={key: {"fault": "not_found"} for key in BROKEN})
@@ -194,7 +173,7 @@ def test_command_fails_and_says_who_is_left_when_the_cause_is_still_there(
     assert f"100 users of run {run_id} are left (ApiRejectedError 100)" in errors
 
 
-def test_command_starts_and_goes_when_it_shall_not_wait(stack: BackgroundStack, batchctl: Any) -> None:
+def test_command_starts_and_goes_when_it_shall_not_wait(stack: BackgroundStack, batchctl: OperatorCommand) -> None:
     run_id = fail_users(stack)
 
     status, told, _ = batchctl("redrive", run_id, "--no-wait", "--json")
@@ -212,7 +191,9 @@ def test_command_starts_and_goes_when_it_shall_not_wait(stack: BackgroundStack, 
         ("yesterday", "expected the form 20261122T083000Z"),
     ],
 )
-def test_command_says_in_one_line_why_a_run_cannot_be_run_again(batchctl: Any, run_id: str, words: str) -> None:
+def test_command_says_in_one_line_why_a_run_cannot_be_run_again(
+    batchctl: OperatorCommand, run_id: str, words: str
+) -> None:
     status, told, errors = batchctl("redrive", run_id)
 
     assert (status, told, len(errors.splitlines())) == (1, "", 1)
@@ -220,14 +201,7 @@ def test_command_says_in_one_line_why_a_run_cannot_be_run_again(batchctl: Any, r
 
 
 def test_command_says_what_to_do_when_there_is_no_stack(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "batchctl", "redrive", "20200101T000000Z"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    told = OperatorCommand(tmp_path)("redrive", "20200101T000000Z")
 
-    assert done.returncode == 1
-    assert "name one on AWS with --stack, or start `batchctl local up`" in done.stderr
+    assert told.status == 1
+    assert "name one on AWS with --stack, or start `batchctl local up`" in told.errors
