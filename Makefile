@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEMPLATES := template.yaml foundation/template.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml)
+LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt batchctl/*/requirements.txt)
 USERS ?= 10000
 ARGS ?=
 
@@ -43,9 +44,7 @@ lint: setup $(VENV)-lint/.ready $(VENV)-secrets/.ready ## formatting, lint, type
 	@scripts/find-secrets $(VENV)-secrets/bin
 
 audit: $(VENV)-lint/.ready ## known vulnerabilities of the locked dependencies; asks PyPI, so it needs a network
-	@for lock in requirements/*.txt $(wildcard layers/*/requirements.txt batchctl/*/requirements.txt); do \
-	  echo "$$lock"; $(VENV)-lint/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || exit 1; \
-	done
+	@scripts/audit $(VENV)-lint/bin requirements/audit-exceptions $(LOCKS)
 
 fmt: setup ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from emulator.access.guard import AccessGuard
+from emulator.access.guarded import GuardedInvoker, GuardedMappings, GuardedSdkCaller
+from emulator.access.wire_guard import WireGuard
 from emulator.errors import AwsError
 from emulator.event_sources import BotoDestination, EventSourceMappingService
 from emulator.gateway.client_environment import client_environment
@@ -49,6 +52,7 @@ class Emulator:
         # Made when the addresses that they need are known.
         self.url: str
         self.aws: AwsCaller
+        self.access: AccessGuard
         self.functions: LambdaService
         self.mappings: EventSourceMappingService
         self.state_machines: StepFunctionsService
@@ -82,6 +86,7 @@ class Emulator:
         caller = BotoCaller(self.url, identity)
         parts.callback(caller.close)
         self.aws = caller
+        self.access = AccessGuard(identity, caller)
         self.functions = LambdaService(
             identity,
             runtime_dir=runtime_dir,
@@ -92,6 +97,7 @@ class Emulator:
             max_environments=options.max_environments,
             fetch_object=self._fetch_object,
             deliver=self._deliver,
+            issue_key=self.access.issue_key,
         )
         parts.push_async_callback(self.functions.close)
         await self.functions.start()
@@ -107,15 +113,17 @@ class Emulator:
         parts.push_async_callback(self.mappings.close)
         sdk_caller = BotocoreSdkCaller(identity, self.url)
         parts.callback(sdk_caller.close)
-        self.state_machines = StepFunctionsService(identity, self.functions, sdk_caller)
+        self.state_machines = StepFunctionsService(
+            identity, GuardedInvoker(self.functions, self.access), GuardedSdkCaller(sdk_caller, self.access)
+        )
         services: dict[str, ServiceCall] = {
             "states": self.state_machines,
             "lambda": self.functions,
-            "event-source-mappings": self.mappings,
+            "event-source-mappings": GuardedMappings(self.mappings, self.functions, self.access),
             "kinesis": self.kinesis,
             "xray": self.xray,
         }
-        gateway = Gateway(services, moto_url, listener=listener)
+        gateway = Gateway(services, moto_url, listener=listener, guard=WireGuard(self.access))
         parts.push_async_callback(gateway.close)
         # Executions end first: what they call must still be there.
         parts.push_async_callback(self.state_machines.close)

@@ -1,6 +1,7 @@
 """The command `batchctl invoke`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from batchctl.errors import BatchctlError
 from batchctl.invoke.events import find_sample, read_event
-from batchctl.invoke.functions import find_function
+from batchctl.invoke.functions import MIGRATE_SCHEMA, find_function
 from batchctl.invoke.one_invocation import describe_error, invoke_once
 from batchctl.local.commands import run_interruptible
 from batchctl.local.options import LocalOptions, parse_parameters
@@ -37,6 +38,7 @@ def invoke(
         users=users, tenant_group=tenant_group, api_latency_ms=5, parameters=parse_parameters(parameter or [])
     )
     folder, _ = find_function(function, options.template)
+    options = replace(options, migrates=folder == MIGRATE_SCHEMA)
     given = read_event(event or find_sample(folder))
     console = Console(stderr=True)
     with console.status("preparing") as status:

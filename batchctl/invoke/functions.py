@@ -5,6 +5,9 @@ from pathlib import Path
 from batchctl.errors import UsageError
 from emulator.stack.template_file import read_template
 
+# Belongs to a deployment and not to a run, so a local stack has it only where it is asked for.
+MIGRATE_SCHEMA = "migrate_schema"
+
 
 def list_functions(template: Path) -> dict[str, str]:
     """{folder under functions/: logical id}, in the template's order."""

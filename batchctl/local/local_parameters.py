@@ -6,8 +6,13 @@ import sys
 from batchctl.local.options import DatabaseUrl
 
 
-def make_local_parameters(database: DatabaseUrl, partner_api_url: str, *, tracing: bool = True) -> dict[str, str]:
-    """A database reached directly with a password, the stand-in API, and the Python that is really here."""
+def make_local_parameters(
+    database: DatabaseUrl, partner_api_url: str, *, tracing: bool = True, migrates: bool = False
+) -> dict[str, str]:
+    """A database reached directly with a password, the stand-in API, and the Python that is really here.
+
+    `migrates`: with MigrateSchema in the stack. batchctl applies the steps itself, so a run is spared its two layers.
+    """
     return {
         "DatabaseMode": "direct",
         "DatabaseAuth": "password",
@@ -17,6 +22,7 @@ def make_local_parameters(database: DatabaseUrl, partner_api_url: str, *, tracin
         "DatabaseName": database.name,
         "DatabaseUser": database.user,
         "DatabasePassword": database.password,
+        "MigrationUser": database.user if migrates else "",
         "PartnerApiUrl": partner_api_url,
         "Tracing": "Active" if tracing else "PassThrough",
         # What the environments here really are: awslambdaric behaves otherwise on another version.

@@ -122,7 +122,7 @@ def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, p
     local = {
         "ChunkConcurrency": str(chunks_at_once),
         "SliceConcurrency": str(slices_at_once),
-        **make_local_parameters(database, partner_api_url, tracing=options.tracing),
+        **make_local_parameters(database, partner_api_url, tracing=options.tracing, migrates=options.migrates),
     }
     if options.users_per_invocation is not None:
         local["UsersPerInvocation"] = str(options.users_per_invocation)

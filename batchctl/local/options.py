@@ -57,6 +57,7 @@ class LocalOptions:
     template: Path = PROJECT_ROOT / "template.yaml"
     parameters: dict[str, str] = field(default_factory=dict)
     tracing: bool = True
+    migrates: bool = False  # the stack has MigrateSchema too
 
     def __post_init__(self) -> None:
         _check_range("--users", self.users, 1, 1_000_000)

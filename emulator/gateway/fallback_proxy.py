@@ -42,8 +42,8 @@ class FallbackProxy:
         if self._session is not None:
             await self._session.close()
 
-    async def forward(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The fallback's answer to `request`."""
+    async def forward(self, request: web.BaseRequest, body: bytes | None = None) -> web.StreamResponse:
+        """The fallback's answer to `request`; `body` is the request's where it has been read already."""
         assert self._session is not None
         headers = CIMultiDict(
             (name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP
@@ -55,7 +55,7 @@ class FallbackProxy:
                 request.method,
                 URL(self._url + request.raw_path, encoded=True),
                 headers=headers,
-                data=await _take_body(request, headers),
+                data=await _take_body(request, headers) if body is None else body,
                 allow_redirects=False,
             )
             try:

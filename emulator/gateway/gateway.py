@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from emulator.access.wire_guard import WireGuard, parse_target_body, write_refusal
 from emulator.errors import AwsError
 from emulator.gateway.dispatch import Dispatcher, RegisteredService, signed_service
 from emulator.gateway.fallback_proxy import FallbackProxy
@@ -15,7 +16,7 @@ from emulator.gateway.service_call import ServiceCall
 from emulator.gateway.wire import WireAnswer, WireRequest
 
 _logger = logging.getLogger(__name__)
-_SERVER_ERROR = 500
+_SERVER_ERROR, _NOT_FOUND, _FORBIDDEN = 500, 404, 403
 
 
 def open_listener() -> socket.socket:
@@ -39,13 +40,22 @@ class Gateway:
     """
 
     def __init__(
-        self, services: Mapping[str, ServiceCall], fallback_url: str, *, listener: socket.socket | None = None
+        self,
+        services: Mapping[str, ServiceCall],
+        fallback_url: str,
+        *,
+        listener: socket.socket | None = None,
+        guard: WireGuard | None = None,
     ) -> None:
-        """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`."""
+        """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`.
+
+        `guard` judges the requests that a role has signed; without one everybody may do everything.
+        """
         self._listener = listener
         self.calls: Counter[str] = Counter()
         self._dispatcher = Dispatcher(services)
         self._fallback = FallbackProxy(fallback_url)
+        self._guard = guard
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> str:
@@ -73,22 +83,45 @@ class Gateway:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         path, _, query = request.raw_path.partition("?")
         service = self._dispatcher.find(request.method, path, query, headers)
+        role = self._guard.find_role(headers) if self._guard is not None else ""
         if service is None:
             self.calls[signed_service(headers) or "unsigned"] += 1
-            return await self._fallback.forward(request)
+            return await self._pass_on(request, role)
         # Some requests without a body would otherwise wait for one.
         body = await request.content.read(-1) if request.can_read_body else b""
-        answer = await self._answer(service, WireRequest(request.method, path, query, headers, body))
+        answer = await self._answer(service, WireRequest(request.method, path, query, headers, body), role)
         answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
         if answer.content_type is not None:
             answer.headers["Content-Type"] = answer.content_type
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
-    async def _answer(self, service: RegisteredService, request: WireRequest) -> WireAnswer:
+    async def _pass_on(self, request: web.BaseRequest, role: str) -> web.StreamResponse:
+        if not role or self._guard is None:
+            return await self._fallback.forward(request)
+        service = signed_service(request.headers) or ""
+        try:
+            if service == "s3":
+                path, _, query = request.raw_path.partition("?")
+                asked = await self._guard.check_s3(role, request.method, path, query, request.headers["Host"])
+                answer = await self._fallback.forward(request)
+                if answer.status != _NOT_FOUND or answer.prepared or await self._guard.may_know_absence(role, asked):
+                    return answer
+                raise AwsError("AccessDenied", "Access Denied", _FORBIDDEN)
+            operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+            body = await request.read()
+            await self._guard.check_call(role, service, operation, parse_target_body(body))
+            return await self._fallback.forward(request, body)
+        except AwsError as error:
+            content_type, text = write_refusal(error, service=service)
+            return web.Response(status=error.status, body=text, headers={"Content-Type": content_type})
+
+    async def _answer(self, service: RegisteredService, request: WireRequest, role: str) -> WireAnswer:
         try:
             operation = service.protocol.find_operation(request)
             self.calls[f"{service.name}.{operation.name}"] += 1
             values = operation.read_request(request)
+            if role and self._guard is not None:
+                await self._guard.check_call(role, service.name, operation.name, values)
             return operation.write_answer(await service.responsible(operation.name).call(operation.name, values))
         except AwsError as error:
             return service.protocol.write_error(error)

@@ -1,6 +1,6 @@
 """From a function version to the pool that runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from emulator.errors import AwsError
@@ -28,7 +28,9 @@ class Launcher:
         endpoint_url: str | None,
         extra_environment: Mapping[str, str],
         xray_daemon_address: str | None,
+        issue_key: Callable[[str], str],
     ) -> None:
+        """`issue_key` gives the access key id of a role's ARN."""
         self._identity = identity
         self._fleet = fleet
         self._layers = layers
@@ -36,6 +38,7 @@ class Launcher:
         self._endpoint_url = endpoint_url
         self._extra_environment = extra_environment
         self._xray_daemon_address = xray_daemon_address
+        self._issue_key = issue_key
 
     def pool_of(self, function: Function, configuration: FunctionConfiguration) -> EnvironmentPool:
         """The pool of this version, made when there is none."""
@@ -84,6 +87,7 @@ class Launcher:
             endpoint_url=self._endpoint_url,
             extra=self._extra_environment,
             own=configuration.variables,
+            access_key=self._issue_key(configuration.role),
         )
         variables.update(make_log_variables(configuration))
         return EnvironmentSpec(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from emulator.access.principal import make_access_key
 from emulator.errors import AwsError
 from emulator.identity import Identity
 from emulator.lambda_runtime.asynchronous import AsynchronousQueue, DestinationPort, QueuedEvent, Sleep
@@ -64,6 +65,7 @@ class LambdaService:
         log_dir: Path | None = None,
         fetch_object: ObjectFetcher | None = None,
         deliver: DestinationPort | None = None,
+        issue_key: Callable[[str], str] = make_access_key,
         cache_bytecode: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
@@ -98,6 +100,7 @@ class LambdaService:
             endpoint_url=endpoint_url,
             extra_environment=extra_environment or {},
             xray_daemon_address=xray_daemon_address,
+            issue_key=issue_key,
         )
         self.queue = AsynchronousQueue(self._invoke_queued, deliver, clock=clock, sleep=sleep)
         versions = VersionOperations(identity, self._store, self._launcher)

@@ -42,6 +42,7 @@ def make_variables(
     endpoint_url: str | None,
     extra: Mapping[str, str],
     own: Mapping[str, str],
+    access_key: str,
 ) -> dict[str, str]:
     """Lambda's variables, the emulator's (`endpoint_url`, `extra`), and the function's `own`, which win over both."""
     layer = str(opt) if opt is not None else "/opt"
@@ -74,8 +75,8 @@ def make_variables(
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
-        # Keys in the form of a role's, which no real account knows.
-        "AWS_ACCESS_KEY_ID": "ASIAEMULATOREMULATOR",
+        # By it the gateway knows the function's role.
+        "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": "emulator",
         "AWS_SESSION_TOKEN": "emulator",
         "LAMBDA_TASK_ROOT": str(task_root),

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from emulator.access.principal import acting_role
 from emulator.identity import Identity
 from emulator.step_functions.clock import Clock, format_timestamp
 from emulator.step_functions.document import Document
@@ -107,6 +108,7 @@ class Execution:
             await asyncio.wait([self._task])
 
     async def _run(self, run: RunContext) -> None:
+        acting_role.set(self.revision.role_arn)  # all that it calls is judged by its role
         branch = self.revision.machine.branch
         limits = [s for s in (self.revision.machine.timeout_seconds, EXPRESS_SECONDS if self.is_express else None) if s]
         try:

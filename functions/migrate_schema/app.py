@@ -4,6 +4,7 @@ CloudFormation calls it as a custom resource, at the beginning of a stack's depl
 `aws lambda invoke`: {} applies, {"status": true} lists.
 """
 
+import inspect
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,8 @@ ANSWER_SECONDS = 40
 class MigrateSchemaSettings(DatabaseSettings):
     """Settings of migrate_schema; database_user is the migrating one."""
 
-    migrations_folder: str = "/opt"  # where Lambda puts the layer of SQL files
+    # The layers' own folder, /opt on Lambda: the layer of SQL files has them at its top, this module's in python/.
+    migrations_folder: str = str(Path(inspect.getfile(apply_steps)).parents[3])
 
 
 settings = MigrateSchemaSettings.from_environment({"RUN_BUCKET": "none", **os.environ})

@@ -19,7 +19,7 @@ from batchctl.migrate.connection import DatabaseTarget
 from batchctl.migrate.errors import StepTimeError
 from batchctl.migrate.steps import read_steps
 from tests.database.server import ROOT
-from tests.database.steps import MIGRATIONS, WriteStep, states
+from tests.database.steps import ADD_PRICE, CREATE_PLANS, MIGRATIONS, WriteStep, states
 
 FUNCTION = ROOT / "functions" / "migrate_schema"
 LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:express-batch-blue-migrations"
@@ -41,7 +41,8 @@ def answers() -> Iterator[tuple[str, Answers]]:
         def do_PUT(self) -> None:
             assert not self.headers.get("Content-Type"), "the URL is signed for none"
             received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
+            refusals = int(self.path.partition("?refusals=")[2] or 0)
+            self.send_response(200 if len(received) > refusals else 503)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -135,6 +136,70 @@ def test_handler_answers_with_the_step_and_the_error_when_a_step_fails(
     assert received[0]["Status"] == "FAILED"
     assert received[0]["Reason"].startswith("0001_price.sql, statement 1 of 1, refused by")
     assert len(json.dumps(received[0])) <= 4096
+
+
+def test_handler_answers_with_the_file_when_an_applied_step_was_edited(
+    target: DatabaseTarget,
+    answers: tuple[str, Answers],
+    load: Callable[[DatabaseTarget, Path], ModuleType],
+    write_step: WriteStep,
+) -> None:
+    # GIVEN a step that a deployment applied
+    url, received = answers
+    path = write_step("0001_plans.sql", CREATE_PLANS)
+    handler = load(target, path.parent)
+    handler.lambda_handler(make_event(url, "Create"), Context())
+
+    # WHEN the next deployment brings it with another text
+    write_step("0001_plans.sql", CREATE_PLANS.replace("16", "32"))
+    handler.lambda_handler(make_event(url, "Update", steps=3, old_steps=2), Context())
+
+    # THEN that deployment fails, for that file
+    assert [answer["Status"] for answer in received] == ["SUCCESS", "FAILED"]
+    assert "0001_plans.sql" in received[1]["Reason"]
+    assert "edited" in received[1]["Reason"]
+
+
+def test_handler_goes_on_at_the_step_that_failed_when_it_was_corrected(
+    target: DatabaseTarget,
+    answers: tuple[str, Answers],
+    load: Callable[[DatabaseTarget, Path], ModuleType],
+    write_step: WriteStep,
+) -> None:
+    # GIVEN a deployment whose second step the database refused
+    url, received = answers
+    folder = write_step("0001_plans.sql", CREATE_PLANS).parent
+    write_step("0002_price.sql", ADD_PRICE.replace("plans", "plan"))
+    handler = load(target, folder)
+    handler.lambda_handler(make_event(url, "Update", steps=3, old_steps=2), Context())
+    assert states(target, folder) == {"0001_plans": "applied", "0002_price": "failed"}
+
+    # WHEN the stack has rolled back, and the next deployment brings the corrected file
+    handler.lambda_handler(make_event(url, "Update", steps=2, old_steps=3), Context())
+    write_step("0002_price.sql", ADD_PRICE)
+    handler.lambda_handler(make_event(url, "Update", steps=4, old_steps=2), Context())
+
+    # THEN only what was missing is applied
+    assert [answer["Status"] for answer in received] == ["FAILED", "SUCCESS", "SUCCESS"]
+    assert received[0]["Reason"].startswith("0002_price.sql, statement 1 of 1, refused by")
+    assert states(target, folder) == {"0001_plans": "applied", "0002_price": "applied"}
+
+
+def test_handler_answers_again_when_s3_refuses_the_first_time(
+    target: DatabaseTarget,
+    answers: tuple[str, Answers],
+    load: Callable[[DatabaseTarget, Path], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, received = answers
+    handler = load(target, MIGRATIONS)
+    pauses: list[float] = []
+    monkeypatch.setattr(sys.modules["cloudformation"].time, "sleep", pauses.append)
+
+    handler.lambda_handler(make_event(f"{url}?refusals=2", "Delete"), Context())
+
+    assert [answer["Status"] for answer in received] == ["SUCCESS"] * 3
+    assert len(pauses) == 2
 
 
 def test_handler_lets_a_failed_update_roll_back_when_the_database_is_gone(

@@ -3,7 +3,15 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BORROWED = ("template.yaml", "statemachines", "functions", "layers", "pipeline/tenant-group.schema.json")
+BORROWED = (
+    "template.yaml",
+    "statemachines",
+    "functions",
+    "layers",
+    "batchctl",
+    "migrations",
+    "pipeline/tenant-group.schema.json",
+)
 PARAMETERS = """\
 parameters:
   PartnerApiUrl: https://partner.example.com

@@ -27,6 +27,14 @@ def test_invoke_prints_the_answer_alone_when_the_function_succeeds() -> None:
     assert (answer["status"], answer["users_listed"], answer["rows_written"]) == ("COMPLETE", 5, 5)
 
 
+def test_invoke_gives_the_stack_migrate_schema_when_that_is_invoked() -> None:
+    done = invoke("migrate_schema")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    steps = [path.stem for path in sorted((ROOT / "migrations").glob("*.sql"))]
+    assert json.loads(done.stdout) == {"steps": dict.fromkeys(steps, "applied")}
+
+
 def test_invoke_ends_with_one_and_the_error_when_the_function_fails(tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text('{"run_id": "20261122T083000Z", "chunk": 7, "start": 0, "end": 5}')
@@ -46,7 +54,7 @@ def test_invoke_ends_with_one_and_the_error_when_the_function_fails(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nobody"], ["nobody", "list_users, sync_users, write_rows, close_run"]),
+        (["nobody"], ["nobody", "migrate_schema, list_users, sync_users, write_rows, close_run"]),
         (["list_users", "--event", "events/gone.json"], ["events/gone.json", "No such file"]),
         (["list_users", "--event", "README.md"], ["README.md", "no JSON at line 1"]),
         (["list_users", "--users", "0"], ["--users", "1 to 1,000,000"]),

@@ -29,9 +29,9 @@ def test_roles_have_the_names_that_the_rendered_pipeline_assumes() -> None:
 
 
 def test_cloudformation_may_make_every_service_that_the_template_has() -> None:
-    types = {item["Type"] for item in read_template(ROOT / "template.yaml")["Resources"].values()} | {
-        "AWS::CodeDeploy::Application"
-    }
+    # A custom resource is its function, which has a test of its own.
+    made = {item["Type"] for item in read_template(ROOT / "template.yaml")["Resources"].values()}
+    types = {kind for kind in made if not kind.startswith("Custom::")} | {"AWS::CodeDeploy::Application"}
     needed = {_PREFIXES.get(kind.split("::")[1], kind.split("::")[1].lower()) for kind in types}
     allowed = {
         action.split(":")[0]
@@ -41,6 +41,20 @@ def test_cloudformation_may_make_every_service_that_the_template_has() -> None:
     }
 
     assert needed - allowed == set()
+
+
+def test_cloudformation_may_make_what_applies_the_schema_and_call_that_function_alone() -> None:
+    # What SAM makes of EventInvokeConfig, and of a layer.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+    config = {f"lambda:{verb}FunctionEventInvokeConfig" for verb in ("Delete", "Get", "Put", "Update")}
+    layers = {"lambda:DeleteLayerVersion", "lambda:GetLayerVersion", "lambda:PublishLayerVersion"}
+    by_action = {action: statement for statement in _CLOUDFORMATION for action in list_actions(statement)}
+
+    assert all(":function:${StackPrefix}*" in str(by_action[action]["Resource"]) for action in config)
+    assert all(":layer:${StackPrefix}*" in str(by_action[action]["Resource"]) for action in layers)
+    assert by_action["lambda:InvokeFunction"]["Resource"]["Fn::Sub"].endswith(":function:${StackPrefix}*-MigrateSchema")
+    function = read_template(ROOT / "template.yaml")["Resources"]["MigrateSchemaFunction"]["Properties"]
+    assert function["FunctionName"]["Fn::Sub"] == "${AWS::StackName}-MigrateSchema"
 
 
 def test_statements_name_their_resources_where_aws_lets_them() -> None:

@@ -24,7 +24,7 @@ from tests.sam.stand_in_image import REPOSITORY, image_tag, prepare_image
 @pytest.fixture(scope="session")
 def stack() -> Iterator[BackgroundStack]:
     """A running stack whose stream nobody reads, so that a record stays where a function has put it."""
-    options = LocalOptions(users=USERS, api_latency_ms=5, parameters={"CloseRunWaitSeconds": "1"})
+    options = LocalOptions(users=USERS, api_latency_ms=5, parameters={"CloseRunWaitSeconds": "1"}, migrates=True)
     with BackgroundStack(options) as running:
         running.client("lambda").update_event_source_mapping(
             UUID=running.stack.stack.outputs["RowStreamMappingId"], Enabled=False

@@ -16,7 +16,10 @@ FUNCTIONS = {
     "sync_users": "SyncUsersFunction",
     "write_rows": "WriteRowsFunction",
     "close_run": "CloseRunFunction",
+    "migrate_schema": "MigrateSchemaFunction",
 }
+
+STEPS = [path.stem for path in sorted((EVENTS.parent / "migrations").glob("*.sql"))]
 
 
 def read_sample(function: str) -> Any:

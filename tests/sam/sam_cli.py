@@ -19,6 +19,7 @@ TIMEOUT_SECONDS = 300
 PARAMETERS = [
     f"Runtime=python{PYTHON_VERSION}", f"Architecture={ARCHITECTURE}", "TenantGroup=example",
     "PartnerApiUrl=https://partner.example.com/v1", "DatabaseMode=direct", "DatabaseAuth=password", "DatabaseTls=off",
+    "MigrationUser=express_batch",
 ]  # fmt: skip
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.sam.run_state import FUNCTIONS, Invoke, RunState, read_sample
+from batchctl.invoke.functions import list_functions
+from tests.sam.run_state import FUNCTIONS, STEPS, Invoke, RunState, read_sample
+from tests.sam.sam_cli import TEMPLATE
 from tests.sam.sam_local import SamLocal
 
 
@@ -65,6 +67,20 @@ def test_close_run_answers_as_in_the_emulator(in_emulator: Invoke, in_container:
     assert state.ledger() == [("20261122T083000Z", "COMPLETE", 5, 5, 0, 0)]
     assert answer == in_emulator("close_run", event)
     assert (answer["status"], answer["rows_written"], answer["users_missing"]) == ("COMPLETE", 5, 0)
+
+
+def test_migrate_schema_answers_as_in_the_emulator(in_emulator: Invoke, in_container: Invoke) -> None:
+    event = read_sample("migrate_schema")
+
+    answer = in_container("migrate_schema", event)
+
+    assert answer == in_emulator("migrate_schema", event) == {"steps": dict.fromkeys(STEPS, "applied")}
+    # The layers give it the same steps to apply, and it finds that there is nothing to do.
+    assert in_container("migrate_schema", {}) == {"applied": [], "already_applied": len(STEPS)}
+
+
+def test_every_function_of_the_template_is_invoked_here() -> None:
+    assert list_functions(TEMPLATE) == FUNCTIONS
 
 
 def test_error_is_an_answer_and_its_log_has_the_trace(in_emulator: Invoke, sam_local: SamLocal) -> None:

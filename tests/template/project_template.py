@@ -18,6 +18,7 @@ LOCAL = {
     "DatabaseAuth": "password",
     "DatabasePassword": "local",
     "DatabaseTls": "off",
+    "MigrationUser": "",
     "Runtime": "python3.11",
     "Architecture": "x86_64",
 }

@@ -1,5 +1,6 @@
 """Every role of the template is held to what it needs."""
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -38,6 +39,8 @@ _WITHOUT_RESOURCE = {
     "cloudwatch:DescribeAlarms",
 }
 
+_IN_VPC = {"CloseRun", "ListUsers", "MigrateSchema", "WriteRows"}
+
 
 def _resources(*types: str) -> dict[str, dict[str, Any]]:
     resources = read_template(TEMPLATE)["Resources"]
@@ -55,7 +58,8 @@ def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
 def _unfold(statements: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Statements, both branches of an Fn::If."""
     for statement in statements:
-        yield from statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+        branches = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+        yield from (branch for branch in branches if "Ref" not in branch)  # AWS::NoValue
 
 
 def _actions(statement: dict[str, Any]) -> list[str]:
@@ -103,7 +107,40 @@ def test_only_functions_that_touch_the_database_sit_in_the_vpc() -> None:
         name for name, properties in functions.items() if "DATABASE_HOST" in properties["Environment"]["Variables"]
     }
 
-    assert in_vpc == with_database == {"ListUsersFunction", "WriteRowsFunction", "CloseRunFunction"}
+    assert in_vpc == with_database == {f"{name}Function" for name in _IN_VPC}
+
+
+def test_network_policy_denies_its_use_to_the_code_of_each_function_in_the_vpc() -> None:
+    # Lambda attaches a function by the function's own role, so without the denial its code could do the same.
+    (denied,) = (
+        statement["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]
+        for name, statement in _statements()
+        if name == "FunctionNetworkPolicy" and statement["Effect"] == "Deny"
+    )
+
+    assert {arn["Fn::Sub"].rsplit("-", 1)[1] for arn in denied} == _IN_VPC
+
+
+def test_each_database_user_is_for_its_own_functions_alone() -> None:
+    users = {
+        name: set(re.findall(r"\$\{(\w+User)\}", str(statement["Resource"])))
+        for name, statement in _statements()
+        if "rds-db:connect" in _actions(statement)
+    }
+    functions = _resources("AWS::Serverless::Function")
+    logins = {
+        name: properties["Environment"]["Variables"]["DATABASE_USER"]["Ref"]
+        for name, properties in functions.items()
+        if "VpcConfig" in properties
+    }
+
+    assert users == {
+        "DatabaseConnectPolicy": {"DatabaseUser"},
+        "MigrateSchemaRole": {"MigrationUser"},
+        "DatabaseProxyRole": {"DatabaseUser", "MigrationUser"},
+    }
+    assert "DatabaseConnectPolicy" not in str(_resources("AWS::IAM::Role")["MigrateSchemaRole"])
+    assert {name for name, user in logins.items() if user == "MigrationUser"} == {"MigrateSchemaFunction"}
 
 
 def test_security_groups_open_nothing_to_the_world() -> None:

@@ -123,9 +123,10 @@ def test_description_of_a_version_fits_whatever_the_parameters_are(function: str
 
 
 def test_new_version_is_published_when_a_layer_changes() -> None:
-    layers = [item["Properties"] for item in _RESOURCES.values() if item["Type"] == "AWS::Serverless::LayerVersion"]
+    layers = {layer["Ref"] for name in _FUNCTIONS for layer in _RESOURCES[f"{name}Function"]["Properties"]["Layers"]}
 
-    assert [layer["PublishLambdaVersion"] for layer in layers] == [True, True]
+    assert layers == {"BatchLayer", "JobLayer"}
+    assert all(_RESOURCES[name]["Properties"]["PublishLambdaVersion"] for name in layers)
 
 
 def _longest(name: str) -> int:

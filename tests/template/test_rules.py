@@ -36,6 +36,21 @@ def test_template_samples_nothing_when_tracing_is_off(tmp_path: Path) -> None:
     assert set(traced.resources) - set(untraced.resources) == {"UserBatchSamplingRule", "FunctionTracingPolicy"}
 
 
+def test_template_makes_what_applies_the_schema_when_a_user_for_it_is_named(tmp_path: Path) -> None:
+    without = plan_project(EXISTING_PROXY, tmp_path)
+    given = plan_project({**EXISTING_PROXY, "MigrationUser": "express_batch_migrator"}, tmp_path)
+
+    more = {resource.resource_type for name, resource in given.resources.items() if name not in without.resources}
+    assert more == {
+        "AWS::IAM::Role",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Logs::LogGroup",
+        "Custom::SchemaSteps",
+    }
+
+
 @pytest.mark.parametrize(
     ("base", "change", "problem"),
     [
@@ -55,6 +70,21 @@ def test_template_samples_nothing_when_tracing_is_off(tmp_path: Path) -> None:
         (CREATE_PROXY, {"DatabaseInstanceIdentifier": ""}, "create-proxy needs DatabaseInstanceIdentifier"),
         (CREATE_PROXY, {"DatabaseResourceId": ""}, "create-proxy needs DatabaseSecretArn, or DatabaseResourceId"),
         (CREATE_PROXY, {"VpcId": ""}, "create-proxy needs VpcId"),
+        (EXISTING_PROXY, {"MigrationUser": "express_batch"}, "DatabaseUser must not; name two users"),
+        (
+            EXISTING_PROXY,
+            {"MigrationUser": "1st"},
+            "parameter MigrationUser: value '1st' does not match AllowedPattern",
+        ),
+        (
+            CREATE_PROXY,
+            {
+                "MigrationUser": "migrator",
+                "DatabaseSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:batch-abcdef",
+            },
+            "MigrationUser cannot use the secret of DatabaseUser",
+        ),
+        (LOCAL, {"MigrationUser": "migrator"}, "so MigrationUser has to be that user"),
         (LOCAL, {"DatabaseHost": ""}, "direct needs DatabaseHost"),
         (LOCAL, {"DatabasePassword": ""}, "password needs DatabasePassword"),
         (

@@ -19,8 +19,6 @@ def test_example_environment_is_taken_by_the_template(tmp_path: Path) -> None:
     plan = plan_project(dict(override.split("=", 1) for override in overrides), tmp_path)
 
     assert plan.parameters["TenantGroup"] == "example"
-    # A new stack starts nothing by itself.
-    assert plan.parameters["ScheduleState"] == "DISABLED"
 
 
 def test_example_environment_names_its_own_stack_and_region() -> None:

@@ -18,18 +18,6 @@ class Recorded:
     make: Callable[[str, Identity, dict[str, Any]], Made]
 
 
-def _make_role(name: str, identity: Identity, properties: dict[str, Any]) -> Made:
-    path = str(properties.get("Path", "/"))
-    arn = f"arn:aws:iam::{identity.account_id}:role{path}{name}"
-    return Made(name, {"Arn": arn})
-
-
-def _make_managed_policy(name: str, identity: Identity, properties: dict[str, Any]) -> Made:
-    path = str(properties.get("Path", "/"))
-    arn = f"arn:aws:iam::{identity.account_id}:policy{path}{name}"
-    return Made(arn, {"PolicyArn": arn})
-
-
 def _make_inline_policy(name: str, _identity: Identity, _properties: dict[str, Any]) -> Made:
     return Made(name)
 
@@ -42,11 +30,6 @@ def _make_schedule(name: str, identity: Identity, properties: dict[str, Any]) ->
 _NOT_ENFORCED = "recorded in stack.recorded; no call is judged by it"
 
 RECORDED: dict[str, Recorded] = {
-    "AWS::IAM::Role": Recorded(_NOT_ENFORCED, "RoleName", frozenset({"Arn"}), _make_role),
-    "AWS::IAM::ManagedPolicy": Recorded(
-        _NOT_ENFORCED, "ManagedPolicyName", frozenset({"PolicyArn"}), _make_managed_policy
-    ),
-    "AWS::IAM::Policy": Recorded(_NOT_ENFORCED, "PolicyName", frozenset(), _make_inline_policy),
     # moto would judge calls by its statements and pass over their conditions, such as aws:SecureTransport.
     "AWS::S3::BucketPolicy": Recorded(_NOT_ENFORCED, "PolicyName", frozenset(), _make_inline_policy),
     "AWS::Scheduler::Schedule": Recorded(

@@ -10,6 +10,7 @@ from emulator.stack.providers.functions import (
     PermissionProvider,
     VersionProvider,
 )
+from emulator.stack.providers.identities import InlinePolicyProvider, ManagedPolicyProvider, RoleProvider
 from emulator.stack.providers.log_groups import LogGroupProvider
 from emulator.stack.providers.machine_versions import StateMachineAliasProvider, StateMachineVersionProvider
 from emulator.stack.providers.queues import QueuePolicyProvider, QueueProvider, TopicProvider
@@ -17,6 +18,9 @@ from emulator.stack.providers.state_machines import StateMachineProvider
 from emulator.stack.providers.streams import EventSourceMappingProvider, StreamProvider
 
 PROVIDERS: dict[str, Provider] = {
+    "AWS::IAM::ManagedPolicy": ManagedPolicyProvider(),
+    "AWS::IAM::Policy": InlinePolicyProvider(),
+    "AWS::IAM::Role": RoleProvider(),
     "AWS::Kinesis::Stream": StreamProvider(),
     "AWS::Lambda::Alias": AliasProvider(),
     "AWS::Lambda::EventInvokeConfig": EventInvokeConfigProvider(),
@@ -49,4 +53,6 @@ _MEANINGS = {
 
 def explain_not_emulated(resource_type: str) -> str:
     """What it means for a run on this machine that the type is not made."""
+    if resource_type.startswith("Custom::") or resource_type == "AWS::CloudFormation::CustomResource":
+        return "nobody calls the function of a custom resource here; invoke it by hand"
     return _MEANINGS.get(resource_type, f"{resource_type} is not emulated; nothing is made of it")

@@ -51,12 +51,16 @@ def test_what_is_committed_is_what_the_tenant_groups_render() -> None:
     assert compare_rendered(project, render_project(project)) == []
 
 
-def test_committed_groups_are_of_three_sizes_with_the_canary_the_smallest() -> None:
-    contents = {path.stem: yaml.safe_load(path.read_text()) for path in Project().groups.glob("*.yaml")}
+def test_committed_canary_is_the_smallest_group() -> None:
+    # Of whichever groups there are: whoever takes the project over replaces those it came with.
+    contents = [yaml.safe_load(path.read_text()) for path in Project().groups.glob("*.yaml")]
 
-    assert {name: content["wave"] for name, content in contents.items()} == {"example": 0, "retail": 1, "airline": 2}
-    shards = {name: content["parameters"].get("ShardCount", 1) for name, content in contents.items()}
-    assert shards["airline"] > shards["retail"] == shards["example"]
+    shards = {
+        wave: [item["parameters"].get("ShardCount", 1) for item in contents if item["wave"] == wave]
+        for wave in (0, 1, 2)
+    }
+    assert shards[0]
+    assert max(shards[0]) <= min(shards[1] + shards[2], default=max(shards[0]))
 
 
 def test_add_writes_a_file_that_check_takes(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ def test_samples_are_numbered_in_the_order_of_the_data() -> None:
     names = sorted(path.name for path in EVENTS.glob("*.json"))
 
     assert [int(name[:2]) for name in names] == list(range(1, len(names) + 1))
-    assert [name[3:-5] for name in names][:5] == ["schedule", "list_users", "sync_users", "write_rows", "close_run"]
+    assert [name[3:-5] for name in names] == [
+        "schedule", "list_users", "sync_users", "write_rows", "close_run", "migrate_schema",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -3,7 +3,7 @@
 import pytest
 
 from batchctl.errors import UsageError
-from batchctl.invoke.functions import find_function, list_functions
+from batchctl.invoke.functions import MIGRATE_SCHEMA, find_function, list_functions
 from batchctl.local.options import PROJECT_ROOT
 
 TEMPLATE = PROJECT_ROOT / "template.yaml"
@@ -12,7 +12,7 @@ TEMPLATE = PROJECT_ROOT / "template.yaml"
 def test_list_functions_names_folders_that_hold_the_code() -> None:
     functions = list_functions(TEMPLATE)
 
-    assert {"list_users", "sync_users", "write_rows", "close_run"} <= set(functions)
+    assert {"list_users", "sync_users", "write_rows", "close_run", MIGRATE_SCHEMA} == set(functions)
     assert [name for name in functions if not (PROJECT_ROOT / "functions" / name / "app.py").is_file()] == []
 
 
@@ -22,5 +22,7 @@ def test_find_function_takes_either_name(name: str) -> None:
 
 
 def test_find_function_lists_the_known_ones_when_the_name_is_unknown() -> None:
-    with pytest.raises(UsageError, match=r"'sync_user' is unknown.*list_users, sync_users, write_rows, close_run"):
+    with pytest.raises(
+        UsageError, match=r"'sync_user' is unknown.*migrate_schema, list_users, sync_users, write_rows, close_run"
+    ):
         find_function("sync_user", TEMPLATE)

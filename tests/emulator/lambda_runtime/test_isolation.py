@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulator.access.principal import make_access_key
 from tests.emulator.lambda_runtime.harness import create_function, invoke, make_zip, running_service
 
 LOOK_AROUND = """
@@ -53,6 +54,7 @@ def test_environment_has_exactly_lambdas_variables_and_the_functions(
             stream = variables.pop("AWS_LAMBDA_LOG_STREAM_NAME")
             assert variables.pop("AWS_LAMBDA_RUNTIME_API").startswith("127.0.0.1:")
             assert Path(variables.pop("TMPDIR")).is_relative_to(tmp_path)
+            assert variables.pop("AWS_ACCESS_KEY_ID") == make_access_key("arn:aws:iam::123456789012:role/test")
             for name in ("PATH", "LD_LIBRARY_PATH"):
                 assert variables.pop(name)
             assert variables == {
@@ -68,7 +70,6 @@ def test_environment_has_exactly_lambdas_variables_and_the_functions(
                 "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
                 "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
                 "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/sync_users",
-                "AWS_ACCESS_KEY_ID": "ASIAEMULATOREMULATOR",
                 "AWS_SECRET_ACCESS_KEY": "emulator",
                 "AWS_SESSION_TOKEN": "emulator",
                 "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",

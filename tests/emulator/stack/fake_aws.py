@@ -85,6 +85,23 @@ class FakeAws:
         arn = _IDENTITY.arn("kinesis", f"stream/{parameters['StreamName']}")
         return {"StreamDescriptionSummary": {"StreamStatus": "ACTIVE", "StreamARN": arn}}
 
+    def _iam_CreateRole(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = parameters["RoleName"]
+        return {"Role": {"Arn": f"arn:aws:iam::{_IDENTITY.account_id}:role/{name}", "RoleId": "AROAFAKE"}}
+
+    def _iam_CreatePolicy(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = parameters["PolicyName"]
+        return {"Policy": {"Arn": f"arn:aws:iam::{_IDENTITY.account_id}:policy/{name}"}}
+
+    def _iam_ListRolePolicies(self, _parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"PolicyNames": []}
+
+    def _iam_ListAttachedRolePolicies(self, _parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"AttachedPolicies": []}
+
+    def _iam_ListEntitiesForPolicy(self, _parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"PolicyRoles": []}
+
     def _sqs_CreateQueue(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"QueueUrl": f"http://localhost:4566/{_IDENTITY.account_id}/{parameters['QueueName']}"}
 

@@ -111,17 +111,40 @@ def test_load_stack_lists_what_has_no_effect_when_the_type_is_not_emulated(load:
         Resources:
           Group: { Type: AWS::EC2::SecurityGroup, Properties: { GroupDescription: x } }
           Bell: { Type: AWS::CloudWatch::Alarm, Properties: { AlarmName: !Sub "x-${Group}" } }
-          Role: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: {} } }
+          Timer: { Type: AWS::Scheduler::Schedule, Properties: { Target: {} } }
           Logs: { Type: AWS::Logs::LogGroup, Properties: { KmsKeyId: key } }
         """
     )
 
     assert [(item.logical_id, item.property) for item in plan.not_emulated] == [
-        ("Group", None), ("Bell", None), ("Role", None), ("Logs", "KmsKeyId"),
+        ("Group", None), ("Bell", None), ("Timer", None), ("Logs", "KmsKeyId"),
     ]  # fmt: skip
     assert plan.not_emulated[1] == NotEmulated(
         "AWS::CloudWatch::Alarm", "Bell", "AWS::CloudWatch::Alarm is not emulated; nothing is made of it"
     )
+
+
+@pytest.mark.parametrize("resource_type", ["Custom::Steps", "AWS::CloudFormation::CustomResource"])
+def test_load_stack_lists_a_custom_resource_when_its_condition_is_true_and_only_then(
+    load: Loader, resource_type: str
+) -> None:
+    template = f"""
+        Parameters: {{ Wanted: {{ Type: String, AllowedValues: ["yes", "no"] }} }}
+        Conditions: {{ IsWanted: !Equals [!Ref Wanted, "yes"] }}
+        Resources:
+          Steps: {{ Type: "{resource_type}", Condition: IsWanted, Properties: {{ ServiceToken: arn, After: [""] }} }}
+          Logs:
+            Type: AWS::Logs::LogGroup
+            Properties: {{ LogGroupName: !If [IsWanted, !Ref Steps, none] }}
+        """
+
+    wanted, unwanted = load(template, Wanted="yes"), load(template, Wanted="no")
+
+    assert wanted.not_emulated == [
+        NotEmulated(resource_type, "Steps", "nobody calls the function of a custom resource here; invoke it by hand")
+    ]
+    assert wanted.resources["Logs"].depends_on == {"Steps"}
+    assert (unwanted.not_emulated, list(unwanted.resources)) == ([], ["Logs"])
 
 
 def test_load_stack_refuses_an_invented_value_when_an_attribute_of_a_type_that_is_not_emulated_is_needed(

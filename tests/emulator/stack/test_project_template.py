@@ -1,6 +1,7 @@
 """The project's own template: every resource of it is made here or is listed by name."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ _MADE = {
     "JobLayer": "AWS::Lambda::LayerVersion",
     "ListUsersFunction": "AWS::Lambda::Function",
     "ListUsersLogGroup": "AWS::Logs::LogGroup",
+    "FunctionTracingPolicy": "AWS::IAM::ManagedPolicy",
+    **{f"{name}Role": "AWS::IAM::Role" for name in (*_FUNCTIONS, "Release", "Schedule", "SmokeRun", "UserBatch")},
     "RowStream": "AWS::Kinesis::Stream",
     "RowStreamMapping": "AWS::Lambda::EventSourceMapping",
     "RunBucket": "AWS::S3::Bucket",
@@ -40,29 +43,19 @@ _MADE = {
     "WriteRowsLogGroup": "AWS::Logs::LogGroup",
 }
 _LISTED = {
-    ("CloseRunRole", None),
-    ("FunctionTracingPolicy", None),
-    ("ListUsersRole", None),
-    ("ReleaseRole", None),
     ("RunBucketPolicy", None),
     ("Schedule", None),
-    ("ScheduleRole", None),
     # CodeDeploy, which nothing is shifted by here: an alias takes its new version at once.
     ("ServerlessDeploymentApplication", None),
     *((f"{name}FunctionAliaslive", "UpdatePolicy") for name in _FUNCTIONS),
     *((f"{name}FunctionDeploymentGroup", None) for name in _FUNCTIONS),
-    ("SmokeRunRole", None),
-    ("SyncUsersRole", None),
-    ("UserBatchRole", None),
     ("UserBatchSamplingRule", None),
-    ("WriteRowsRole", None),
 }
-# What more there is to say of a stack in a VPC.
+# What more there is of a stack in a VPC, and to say of it.
+_MADE_IN_VPC = {"DatabaseConnectPolicy": "AWS::IAM::ManagedPolicy", "FunctionNetworkPolicy": "AWS::IAM::ManagedPolicy"}
 _LISTED_IN_VPC = {
     ("CloseRunFunction", "VpcConfig"),
-    ("DatabaseConnectPolicy", None),
     ("DatabaseFromStack", None),
-    ("FunctionNetworkPolicy", None),
     ("FunctionSecurityGroup", None),
     ("FunctionsToDatabase", None),
     ("ListUsersFunction", "VpcConfig"),
@@ -78,17 +71,39 @@ def _source_id(logical_id: str) -> str:
     return logical_id
 
 
-@pytest.mark.parametrize(("parameters", "listed"), [(LOCAL, _LISTED), (EXISTING_PROXY, _LISTED | _LISTED_IN_VPC)])
+@pytest.mark.parametrize(
+    ("parameters", "expected", "listed"),
+    [(LOCAL, _MADE, _LISTED), (EXISTING_PROXY, _MADE | _MADE_IN_VPC, _LISTED | _LISTED_IN_VPC)],
+)
 def test_template_is_made_or_listed_entirely_when_it_is_planned(
-    tmp_path: Path, parameters: dict[str, str], listed: set[tuple[str, str | None]]
+    tmp_path: Path, parameters: dict[str, str], expected: dict[str, str], listed: set[tuple[str, str | None]]
 ) -> None:
     plan = plan_project(parameters, tmp_path)
 
     made = {_source_id(name): item.resource_type for name, item in plan.resources.items() if item.is_provided}
-    assert made == _MADE
+    assert made == expected
     assert {(item.logical_id, item.property) for item in plan.not_emulated} == listed
     whole = {item.logical_id for item in plan.not_emulated if item.property is None}
-    assert set(plan.resources) == whole | {name for name in plan.resources if _source_id(name) in _MADE}
+    assert set(plan.resources) == whole | {name for name in plan.resources if _source_id(name) in expected}
+
+
+def test_template_adds_what_applies_the_schema_when_a_user_for_it_is_named(tmp_path: Path) -> None:
+    without = plan_project(LOCAL, tmp_path)
+    plan = plan_project({**LOCAL, "MigrationUser": "express_batch"}, tmp_path)
+
+    made = {name: item.resource_type for name, item in plan.resources.items() if item.is_provided}
+    more = {name: kind for name, kind in made.items() if _source_id(name) not in _MADE}
+    listed = {item.logical_id: item.meaning for item in plan.not_emulated if item not in without.not_emulated}
+    layers = sorted(kind for name, kind in more.items() if name.startswith(("MigrateLayer", "MigrationsLayer")))
+    assert layers == ["AWS::Lambda::LayerVersion"] * 2
+    # No version and no alias: CloudFormation calls what the deployment brings.
+    assert {name for name, kind in more.items() if kind != "AWS::Lambda::LayerVersion"} == {
+        "MigrateSchemaFunction",
+        "MigrateSchemaFunctionEventInvokeConfig",
+        "MigrateSchemaLogGroup",
+    }
+    assert set(listed) == {"MigrateSchemaRole", "SchemaSteps"}
+    assert "custom resource" in listed["SchemaSteps"]
 
 
 @pytest.fixture
@@ -104,6 +119,7 @@ def stack(tmp_path: Path) -> tuple[Stack, FakeAws]:
 def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
     _, aws = stack
     database = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH", "DATABASE_TLS"}
+    database |= {"DATABASE_PASSWORD", "SCHEMA_STEPS"}
     everywhere = {"TENANT_GROUP", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "RUN_BUCKET"}
 
     variables = {
@@ -114,10 +130,10 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
 
     partner = {"ROW_STREAM", "CALLS_IN_FLIGHT", "PARTNER_API_URL", "PARTNER_API_TIMEOUT_SECONDS"}
     assert variables == {
-        "ListUsers": everywhere | database | {"DATABASE_PASSWORD", "CHUNK_SIZE"},
+        "ListUsers": everywhere | database | {"CHUNK_SIZE"},
         "SyncUsers": everywhere | partner,
-        "WriteRows": everywhere | database | {"DATABASE_PASSWORD"},
-        "CloseRun": everywhere | database | {"DATABASE_PASSWORD", "CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
+        "WriteRows": everywhere | database,
+        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
     }
 
 
@@ -169,10 +185,11 @@ def test_template_gives_the_functions_both_layers_when_it_is_made(stack: tuple[S
     assert {len(parameters["Layers"]) for parameters in functions} == {2}
 
 
-def test_template_records_roles_with_real_arns_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
-    made, _ = stack
+def test_template_gives_roles_policies_with_real_arns_when_it_is_made(stack: tuple[Stack, FakeAws]) -> None:
+    made, aws = stack
 
-    statements = made.recorded["SyncUsersRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    policy = json.loads(aws.parameters("PutRolePolicy", PolicyName="sync-users")["PolicyDocument"])
+    statements = policy["Statement"]
 
     resources = [statement["Resource"] for statement in statements]
     assert f"arn:aws:s3:::{made.outputs['RunBucketName']}/runs/*/chunks/*" in resources

@@ -31,6 +31,25 @@ def _make(
 
 _FUNCTION = {"Code": {"ZipFile": "def handle(event, context): ..."}, "Role": "arn:role", "Handler": "index.handle"}
 _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
+    "AWS::IAM::ManagedPolicy": (
+        {"PolicyDocument": {"Version": "1"}, "Roles": ["reader"]},
+        ["CreatePolicy", "AttachRolePolicy"],
+        ["ListEntitiesForPolicy", "DeletePolicy"],
+    ),
+    "AWS::IAM::Policy": (
+        {"PolicyName": "read", "PolicyDocument": {"Version": "1"}, "Roles": ["reader"]},
+        ["PutRolePolicy"],
+        ["DeleteRolePolicy"],
+    ),
+    "AWS::IAM::Role": (
+        {
+            "AssumeRolePolicyDocument": {"Version": "1"},
+            "ManagedPolicyArns": ["arn:aws:iam::123456789012:policy/mine", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
+        },
+        # What nobody can judge, since AWS's own policies are not here, and the one that is.
+        ["CreateRole", "PutRolePolicy", "AttachRolePolicy"],
+        ["ListRolePolicies", "ListAttachedRolePolicies", "DeleteRole"],
+    ),
     "AWS::Kinesis::Stream": (
         {
             "ShardCount": "2",

@@ -17,7 +17,8 @@ Resources:
   Policy: { Type: AWS::SQS::QueuePolicy, Properties: { Queues: [!Ref Queue], PolicyDocument: { Version: "1" } } }
   Bucket: { Type: AWS::S3::Bucket, DeletionPolicy: Retain }
   Queue: { Type: AWS::SQS::Queue, DependsOn: Bucket, Properties: { MessageRetentionPeriod: 60 } }
-  Role: { Type: AWS::IAM::Role, Properties: { Policies: [{ Resource: !GetAtt Queue.Arn }] } }
+  Role: { Type: AWS::IAM::Role, Properties: { Policies: [{ PolicyName: send, PolicyDocument: !GetAtt Queue.Arn }] } }
+  Schedule: { Type: AWS::Scheduler::Schedule, Properties: { Target: !GetAtt Queue.Arn } }
   Alarm: { Type: AWS::CloudWatch::Alarm }
 Outputs:
   BucketName: { Value: !Ref Bucket, Export: { Name: !Sub "${AWS::StackName}-bucket" } }
@@ -31,7 +32,9 @@ def test_create_calls_the_services_in_order_when_resources_need_each_other(load:
 
     asyncio.run(load(_STORAGE).create(aws))
 
-    assert aws.operations() == ["CreateBucket", "CreateQueue", "SetQueueAttributes"]
+    assert aws.operations() == [
+        "CreateBucket", "CreateQueue", "SetQueueAttributes", "CreateRole", "PutRolePolicy",
+    ]  # fmt: skip
 
 
 def test_create_gives_resources_and_outputs_when_all_are_made(load: Loader) -> None:
@@ -44,13 +47,13 @@ def test_create_gives_resources_and_outputs_when_all_are_made(load: Loader) -> N
     assert stack.exports == {"demo-bucket": bucket.physical_id}
     assert re.fullmatch(r"arn:aws:sqs:us-east-1:123456789012:demo-Queue-[A-Z0-9]{12}", stack.outputs["QueueArn"])
     assert stack.outputs["RoleArn"].startswith("arn:aws:iam::123456789012:role/demo-Role-")
-    assert [item.logical_id for item in stack.not_emulated] == ["Role", "Alarm"]
+    assert [item.logical_id for item in stack.not_emulated] == ["Schedule", "Alarm"]
 
 
-def test_create_records_resolved_properties_when_the_resource_is_a_role(load: Loader) -> None:
+def test_create_records_resolved_properties_when_the_resource_is_a_schedule(load: Loader) -> None:
     stack = asyncio.run(load(_STORAGE).create(FakeAws()))
 
-    assert stack.recorded == {"Role": {"Policies": [{"Resource": stack.outputs["QueueArn"]}]}}
+    assert stack.recorded == {"Schedule": {"Target": stack.outputs["QueueArn"]}}
 
 
 def test_create_makes_different_names_when_two_stacks_have_one_template(load: Loader) -> None:
@@ -99,7 +102,8 @@ def test_delete_goes_backwards_and_keeps_what_is_to_be_retained_when_asked_plain
     stack, retained = asyncio.run(create_and_delete())
 
     assert retained == ["Bucket"]
-    assert aws.operations() == ["SetQueueAttributes", "DeleteQueue"]
+    role = ["ListRolePolicies", "ListAttachedRolePolicies", "DeleteRole"]
+    assert aws.operations() == [*role, "SetQueueAttributes", "DeleteQueue"]
     assert list(stack.resources) == ["Bucket"]
 
 
@@ -114,7 +118,7 @@ def test_delete_leaves_nothing_when_purging(load: Loader) -> None:
 
     stack = asyncio.run(create_and_purge())
 
-    assert aws.operations() == ["SetQueueAttributes", "DeleteQueue", "ListObjectVersions", "DeleteBucket"]
+    assert aws.operations()[3:] == ["SetQueueAttributes", "DeleteQueue", "ListObjectVersions", "DeleteBucket"]
     assert stack.resources == {}
 
 

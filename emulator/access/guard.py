@@ -1,0 +1,101 @@
+"""Judges requests by the policies of the role that makes them."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from emulator.access.ask import Ask
+from emulator.access.policy import Statement, find_refusal, read_policy
+from emulator.access.principal import make_access_key
+from emulator.errors import AwsError
+from emulator.identity import Identity
+
+_FORBIDDEN = 403
+
+
+class Iam(Protocol):
+    """Where policies are read."""
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        """The answer in boto3's shape; raises AwsError."""
+        ...
+
+
+class AccessGuard:
+    """Knows each role's policies from its first request on; `refused` counts what was not allowed: (role, action)."""
+
+    def __init__(self, identity: Identity, iam: Iam) -> None:
+        self.identity = identity
+        self.refused: dict[tuple[str, str], int] = {}
+        self._iam = iam
+        self._roles_by_key: dict[str, str] = {}
+        self._policies: dict[str, asyncio.Future[list[Statement] | None]] = {}
+
+    def issue_key(self, role_arn: str) -> str:
+        """The access key id under which this role's requests are known."""
+        key = make_access_key(role_arn)
+        self._roles_by_key[key] = role_arn
+        return key
+
+    def role_of_key(self, access_key: str) -> str:
+        """The role whose requests bear this key, "" for anybody else's."""
+        return self._roles_by_key.get(access_key, "")
+
+    async def check(self, role_arn: str, ask: Ask) -> None:
+        """Return when the role may do it. Raises AwsError, AccessDeniedException, in AWS's words."""
+        if not role_arn:
+            return
+        statements = await self._read_policies(role_arn)
+        if statements is None:
+            return
+        refusal = find_refusal(statements, ask)
+        if refusal is None:
+            return
+        seen = (role_arn, ask.action)
+        self.refused[seen] = self.refused.get(seen, 0) + 1
+        name = role_arn.rpartition("/")[2]
+        message = (
+            f"User: arn:aws:sts::{self.identity.account_id}:assumed-role/{name}/emulator is not authorized to perform: "
+            f"{ask.action} on resource: {ask.resource} {refusal}"
+        )
+        raise AwsError("AccessDeniedException", message, _FORBIDDEN)
+
+    async def may(self, role_arn: str, ask: Ask) -> bool:
+        """Whether the role is allowed to; nothing is counted."""
+        statements = await self._read_policies(role_arn) if role_arn else None
+        return statements is None or find_refusal(statements, ask) is None
+
+    def forget(self) -> None:
+        """Read all policies anew: a stack was changed."""
+        self._policies.clear()
+
+    async def _read_policies(self, role_arn: str) -> list[Statement] | None:
+        # One reading for all that ask at once; None for a role that was not made here.
+        if role_arn not in self._policies:
+            self._policies[role_arn] = asyncio.ensure_future(self._load(role_arn.rpartition("/")[2]))
+        return await asyncio.shield(self._policies[role_arn])
+
+    async def _load(self, role: str) -> list[Statement] | None:
+        try:
+            inline = (await self._iam.call("iam", "ListRolePolicies", RoleName=role))["PolicyNames"]
+        except AwsError as error:
+            if error.code == "NoSuchEntity":
+                return None
+            raise
+        documents = [
+            (await self._iam.call("iam", "GetRolePolicy", RoleName=role, PolicyName=name))["PolicyDocument"]
+            for name in inline
+        ]
+        attached = (await self._iam.call("iam", "ListAttachedRolePolicies", RoleName=role))["AttachedPolicies"]
+        for policy in attached:
+            arn = policy["PolicyArn"]
+            version = (await self._iam.call("iam", "GetPolicy", PolicyArn=arn))["Policy"]["DefaultVersionId"]
+            answer = await self._iam.call("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
+            documents.append(answer["PolicyVersion"]["Document"])
+        return [statement for document in documents for statement in read_policy(_as_document(document))]
+
+
+def _as_document(document: Any) -> Mapping[str, Any]:
+    read: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
+    return read

@@ -1,0 +1,68 @@
+"""Identity-based policies and their verdict.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.access.ask import Ask
+from emulator.access.conditions import are_met
+from emulator.access.patterns import as_list, matches
+from emulator.errors import AwsError
+
+_KNOWN = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy document."""
+
+    effect: str
+    actions: tuple[str, ...]
+    excludes_actions: bool
+    resources: tuple[str, ...]
+    excludes_resources: bool
+    conditions: Mapping[str, Mapping[str, Any]]
+
+    def applies_to(self, ask: Ask) -> bool:
+        """Whether action, resource and conditions are those of the request."""
+        named = any(matches(pattern, ask.action, ignoring_case=True) for pattern in self.actions)
+        if named == self.excludes_actions:
+            return False
+        reached = any(matches(pattern, ask.resource) for pattern in self.resources)
+        if reached == self.excludes_resources:
+            return False
+        return are_met(self.conditions, ask.context)
+
+
+def read_policy(document: Mapping[str, Any]) -> list[Statement]:
+    """The statements of a policy document; AwsError names what is not emulated."""
+    return [_read_statement(statement) for statement in as_list(document["Statement"])]
+
+
+def find_refusal(statements: Iterable[Statement], ask: Ask) -> str | None:
+    """None when the request is allowed; otherwise why not, in IAM's words. A Deny wins over every Allow."""
+    is_allowed = False
+    for statement in statements:
+        if not statement.applies_to(ask):
+            continue
+        if statement.effect == "Deny":
+            return "with an explicit deny in an identity-based policy"
+        is_allowed = True
+    return None if is_allowed else f"because no identity-based policy allows the {ask.action} action"
+
+
+def _read_statement(statement: Mapping[str, Any]) -> Statement:
+    unknown = set(statement) - _KNOWN
+    if unknown:
+        raise AwsError("MalformedPolicyDocument", f"Syntax errors in policy: {', '.join(sorted(unknown))}.")
+    return Statement(
+        effect=statement["Effect"],
+        actions=tuple(as_list(statement.get("Action", statement.get("NotAction")))),
+        excludes_actions="NotAction" in statement,
+        resources=tuple(as_list(statement.get("Resource", statement.get("NotResource")))),
+        excludes_resources="NotResource" in statement,
+        conditions=statement.get("Condition", {}),
+    )
