@@ -40,6 +40,7 @@ lint: setup $(VENV)-lint/.ready $(VENV)-secrets/.ready ## formatting, lint, type
 	@for template in $(TEMPLATES); do for region in us-east-1 ap-northeast-1; do \
 	  $(BIN)/cfn-lint $$template --regions $$region || exit 1; done; done
 	@$(BIN)/python -m tests.template.asl_rules template.yaml
+	@$(BIN)/python -m tests.template.asl_rules pipeline/group-deployer.yaml
 	@LOG_LEVEL=ERROR $(VENV)-lint/bin/checkov --config-file .checkov.yaml $(addprefix --file ,$(TEMPLATES))
 	@scripts/find-secrets $(VENV)-secrets/bin
 

@@ -40,6 +40,11 @@ class Outcome:
 
 CONTENDERS = (
     Contender("express_batch", "Express Batch", (BATCHCTL, "local", "run", "--json")),
+    Contender(
+        "express_batch_silent",
+        "Express Batch, no metrics or traces",
+        (BATCHCTL, "local", "run", "--json", "--no-tracing", "--parameter", "Metrics=Off"),
+    ),
     Contender("bare_asyncio", "bare asyncio script", (PYTHON, "-m", "bench.bare_asyncio")),
     Contender("celery", "Celery, Redis, gevent", (PYTHON, "-m", "bench.celery_runner")),
     Contender(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.contenders import Contender, ContenderError, choose_contenders
+from bench.contenders import CONTENDERS, Contender, ContenderError, choose_contenders
 from bench.machine import describe_machine
 from bench.measure import Turn, take_turn
 from bench.plot import draw_plot
@@ -48,7 +48,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", metavar="NAME,NAME", help="express_batch, bare_asyncio, celery, lambda_per_user")
+    names = ", ".join(contender.name for contender in CONTENDERS)
+    parser.add_argument("--only", metavar="NAME,NAME", help=names)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and the plot there")
     chosen = parser.parse_args()
     for name, low in (("users", 1), ("rounds", 1), ("latency_ms", 0)):

@@ -17,7 +17,10 @@ from emulator.gateway.service_call import ServiceCall
 from emulator.identity import Identity
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
+from emulator.services.cloudformation import CloudFormationService
+from emulator.services.embedded_metrics import EmbeddedMetrics
 from emulator.services.kinesis import KinesisService
+from emulator.services.logs import LogsService
 from emulator.services.moto import Moto
 from emulator.services.xray import XRayService
 from emulator.stack import AwsCaller, BotoCaller
@@ -54,8 +57,10 @@ class Emulator:
         self.aws: AwsCaller
         self.access: AccessGuard
         self.functions: LambdaService
+        self.logs: LogsService
         self.mappings: EventSourceMappingService
         self.state_machines: StepFunctionsService
+        self.stacks: CloudFormationService
 
     async def __aenter__(self) -> "Emulator":
         async with contextlib.AsyncExitStack() as parts:
@@ -113,21 +118,43 @@ class Emulator:
         parts.push_async_callback(self.mappings.close)
         sdk_caller = BotocoreSdkCaller(identity, self.url)
         parts.callback(sdk_caller.close)
+        moto_caller = BotoCaller(moto_url, identity)
+        parts.callback(moto_caller.close)
+        self.logs = LogsService(identity, moto_caller, self.functions.logs, options.work_dir / "logs" / "vended")
+        parts.callback(self.logs.flush)
         self.state_machines = StepFunctionsService(
-            identity, GuardedInvoker(self.functions, self.access), GuardedSdkCaller(sdk_caller, self.access)
+            identity,
+            GuardedInvoker(self.functions, self.access),
+            GuardedSdkCaller(sdk_caller, self.access),
+            event_log=self.logs,
+            send_segment=self.xray.add,
         )
+        self.stacks = CloudFormationService(identity, caller, self._fetch, options.work_dir / "templates")
         services: dict[str, ServiceCall] = {
             "states": self.state_machines,
             "lambda": self.functions,
             "event-source-mappings": GuardedMappings(self.mappings, self.functions, self.access),
             "kinesis": self.kinesis,
             "xray": self.xray,
+            "cloudformation": self.stacks,
+            "logs": self.logs,
         }
-        gateway = Gateway(services, moto_url, listener=listener, guard=WireGuard(self.access))
+        metrics = EmbeddedMetrics(moto_caller, self.functions.logs)
+        gateway = Gateway(
+            services,
+            moto_url,
+            listener=listener,
+            guard=WireGuard(self.access),
+            before_fallback={"logs": self.logs.make_groups, "monitoring": metrics.bring_up_to_date},
+        )
         parts.push_async_callback(gateway.close)
+        parts.push_async_callback(self.stacks.close)
         # Executions end first: what they call must still be there.
         parts.push_async_callback(self.state_machines.close)
         await gateway.start()
+
+    async def _fetch(self, bucket: str, key: str) -> bytes:
+        return await self._fetch_object(bucket, key, None)
 
     async def _fetch_object(self, bucket: str, key: str, version: str | None) -> bytes:
         wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})

@@ -9,16 +9,12 @@ from batchctl.groups.group import TenantGroup
 
 # The last public table of quotas; more were announced since, so this is on the safe side.
 # https://docs.aws.amazon.com/general/latest/gr/codepipeline.html
-ACTIONS_PER_STAGE = 50
+ACTIONS_PER_STAGE = 50  # and so many groups, since each is one action
 ACTIONS_PER_PIPELINE = 500
 STAGES_PER_PIPELINE = 50
 # A pipeline is filled this far when groups are placed for the first time. What is left is for stages that come later,
 # which would otherwise push the last stages into the next pipeline.
 PLANNED_ACTIONS = 400
-
-# CreateChangeSet, ExecuteChangeSet and SmokeRun; actions.py makes them.
-ACTIONS_PER_GROUP = 3
-GROUPS_PER_STAGE = ACTIONS_PER_STAGE // ACTIONS_PER_GROUP
 
 _STAGE = re.compile(r"Wave([0-9]+)([a-z]+)")
 
@@ -51,7 +47,7 @@ def assign_places(groups: Sequence[TenantGroup], previous: Places, fixed_actions
         wave = stage_key(name)[0]
         # The first stage of a later wave brings the stage of its approval along.
         approvals = 1 if wave != last_wave else 0
-        needed = members.count(name) * ACTIONS_PER_GROUP + approvals
+        needed = members.count(name) + approvals
         limit = ACTIONS_PER_PIPELINE if previous.pipelines else PLANNED_ACTIONS
         wanted = previous.pipelines.get(name, current)
         if wanted > current or actions + needed > limit or count + 1 + approvals > STAGES_PER_PIPELINE:
@@ -82,13 +78,13 @@ def _assign_stages(groups: Iterable[TenantGroup], previous: Mapping[str, str]) -
     homeless = []
     for group in sorted(groups, key=lambda group: group.name):
         stage = previous.get(group.name, "")
-        if is_stage_of(stage, group.wave) and sizes.get(stage, 0) < GROUPS_PER_STAGE:
+        if is_stage_of(stage, group.wave) and sizes.get(stage, 0) < ACTIONS_PER_STAGE:
             stages[group.name] = stage
             sizes[stage] = sizes.get(stage, 0) + 1
         else:
             homeless.append(group)
     for group in homeless:
-        stage = next(name for name in _stage_names(group.wave) if sizes.get(name, 0) < GROUPS_PER_STAGE)
+        stage = next(name for name in _stage_names(group.wave) if sizes.get(name, 0) < ACTIONS_PER_STAGE)
         stages[group.name] = stage
         sizes[stage] = sizes.get(stage, 0) + 1
     return stages

@@ -33,6 +33,11 @@ class Project:
         return self.root / "pipeline" / "codepipeline.yaml"
 
     @property
+    def group_deployer(self) -> Path:
+        """The state machine that deploys a group, for each account and region."""
+        return self.root / "pipeline" / "group-deployer.yaml"
+
+    @property
     def samconfig(self) -> Path:
         """Settings of the SAM CLI, of which render writes the part between the markers."""
         return self.root / "samconfig.toml"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batchctl.groups.actions import BUILD_ARTIFACT, build_approval, build_group_actions
+from batchctl.groups.actions import BUILD_ARTIFACT, build_approval, build_group_action
 from batchctl.groups.artifact_stores import add_artifact_stores
 from batchctl.groups.errors import RenderError
 from batchctl.groups.further_pipelines import add_further_pipelines, further_id
@@ -24,8 +24,8 @@ _PARAMETERS = {
     "WaveFailure": {
         "Type": "String",
         "Description": (
-            "What happens by itself when a wave fails. retry: its actions run once more, which changes nothing for the"
-            " groups that are well. rollback: all groups of the stage get the last release that went through it."
+            "What happens by itself when a wave fails. retry: the groups that failed are tried once more, the others"
+            " are left alone. rollback: all groups of the stage get the last release that went through it."
         ),
         "Default": "retry",
         "AllowedValues": ["retry", "rollback"],
@@ -36,13 +36,13 @@ _CONDITIONS = {
     "ApprovesWaves": {"Fn::Equals": [{"Ref": "ApproveWaves"}, "yes"]},
     "RollsWavesBack": {"Fn::Equals": [{"Ref": "WaveFailure"}, "rollback"]},
 }
-# ALL_ACTIONS, because a change set that was executed cannot be executed again. A group without changes gets an empty
-# one, which is no failure. https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_RetryConfiguration.html
+# FAILED_ACTIONS: an action is a whole group, and a deployment begins anew wherever it has failed.
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_RetryConfiguration.html
 _ON_FAILURE = {
     "Fn::If": [
         "RollsWavesBack",
         {"Result": "ROLLBACK"},
-        {"Result": "RETRY", "RetryConfiguration": {"RetryMode": "ALL_ACTIONS"}},
+        {"Result": "RETRY", "RetryConfiguration": {"RetryMode": "FAILED_ACTIONS"}},
     ]
 }
 
@@ -110,7 +110,7 @@ def _build_stages(groups: Sequence[TenantGroup], places: Places) -> dict[int, li
         if wave != last_wave:
             approval = {"Name": f"ApproveWave{wave}", "Actions": [build_approval(wave)]}
             pipeline.append({"Fn::If": ["ApprovesWaves", approval, {"Ref": "AWS::NoValue"}]})
-        actions = [action for group in members[name] for action in build_group_actions(group)]
+        actions = [build_group_action(group) for group in members[name]]
         pipeline.append({"Name": name, "OnFailure": _ON_FAILURE, "Actions": actions})
         last_wave = wave
     return stages

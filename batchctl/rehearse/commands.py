@@ -12,7 +12,6 @@ from batchctl.errors import BatchctlError, UsageError
 from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups
 from batchctl.local.commands import run_interruptible
-from batchctl.rehearse.artifacts import package_artifacts
 from batchctl.rehearse.progress import make_table
 from batchctl.rehearse.rehearsal import open_rehearsal
 from batchctl.rehearse.release import Release, Stage, carry_out
@@ -34,10 +33,10 @@ def rehearse(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Carry out the pipeline's stages here: build, package, transform, then each group, wave by wave.
+    """Carry out the pipeline's stages here: build, package, then each group, wave by wave.
 
-    Each group is migrated, deployed as a stack of its own and given a smoke run; a group that fails stops later
-    waves and not its neighbours. Exit status 1 when one failed.
+    Each group is migrated, and DeployGroup, the state machine that the pipeline starts, makes its stack and gives it a
+    smoke run; a group that fails stops later waves and not its neighbours. Exit status 1 when one failed.
     """
     project = Project() if groups_root is None else Project(groups_root)
     groups = read_groups(project)
@@ -59,11 +58,7 @@ def rehearse(
 
 async def _rehearse(release: Release, project: Project, users: int, failing: frozenset[str], console: Console) -> None:
     with console.status("preparing") as status:
-        async with open_rehearsal(project.template, users, failing, status.update) as rehearsal:
-            status.update("transforming the template for each group")
-            plans = [rehearsal.plan(group) for group in release.groups]
-            status.update("building and packaging functions and layers")
-            await package_artifacts(plans[0], rehearsal.emulator.aws)
+        async with open_rehearsal(project, users, failing, status.update) as rehearsal:
             status.stop()
             stages = (
                 (Stage.MIGRATION, rehearsal.migrate),

@@ -1,29 +1,31 @@
 """The stages as they are carried out here: MariaDB, the emulator and the stand-in API serve all groups.
 
-Each group has a database, a stack and a partner API address of its own, so nothing of one is another's.
+Each group has a database, a stack and a partner API address of its own, so nothing of one is another's. It is
+deployed and tried by the state machine that does so on AWS, statemachines/deploy_group.asl.json.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pymysql
 
 from batchctl.errors import BatchctlError
+from batchctl.groups.deployment_file import make_deployment
 from batchctl.groups.group import TenantGroup
+from batchctl.groups.project import Project
 from batchctl.local.database import apply_migrations, connect, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
-from batchctl.rehearse.release import StageFailedError
+from batchctl.rehearse.artifacts import package_artifacts
+from batchctl.rehearse.deployments import Deployment, GroupDeployer, wait_for_trial
+from batchctl.rehearse.release import Stage, StageFailedError
 from emulator.emulator import Emulator
-from emulator.identity import Identity
 from emulator.partner_api import PartnerApiOptions
-from emulator.stack import Stack, StackError, StackPlan, load_stack
+from emulator.stack import Stack
 
-SMOKE_USERS = 20
 # The smallest that still shows both Maps at work: groups of a wave run at the same time on this machine.
 SMALL = {"ChunkConcurrency": "1", "SliceConcurrency": "1"}
 CLOSED_ADDRESS = "http://127.0.0.1:9"  # the discard port: nobody answers
@@ -32,29 +34,21 @@ MAX_CAUSE_CHARACTERS = 300
 
 @dataclass
 class Rehearsal:
-    """What is there for all groups, and what each has got."""
+    """What is there for all groups, and how far each has come."""
 
-    template: Path
     users: int
     failing: Collection[str]
     emulator: Emulator
     server: DatabaseUrl  # an account that may make databases
     partner_api_url: str
-    stacks: dict[str, Stack] = field(default_factory=dict)
+    deployer: GroupDeployer
+    template_url: str
+    deployments: dict[str, Deployment] = field(default_factory=dict)
 
     def database_of(self, group: TenantGroup) -> DatabaseUrl:
         """The group's own database."""
         server = self.server
         return DatabaseUrl(server.host, server.port, server.user, server.password, f"eb_{group.name.replace('-', '_')}")
-
-    def plan(self, group: TenantGroup) -> StackPlan:
-        """The group's stack. Raises StackError."""
-        api = CLOSED_ADDRESS if group.name in self.failing else self.partner_api_url
-        parameters = {**group.parameters, **SMALL, **make_local_parameters(self.database_of(group), api)}
-        identity = Identity(region=self.emulator.options.identity.region)
-        return load_stack(
-            self.template, parameters, stack_name=group.stack_name, identity=identity, cache_dir=CACHE_DIR
-        )
 
     async def migrate(self, group: TenantGroup) -> None:
         """The group's schema, before its code. Raises StageFailedError."""
@@ -64,19 +58,32 @@ class Rehearsal:
             raise StageFailedError(_one_line(error)) from error
 
     async def deploy(self, group: TenantGroup) -> None:
-        """The group's stack. Raises StageFailedError."""
-        try:
-            self.stacks[group.name] = await self.plan(group).create(self.emulator.aws)
-        except StackError as error:
-            raise StageFailedError(_one_line(error)) from error
+        """DeployGroup as far as its smoke run: the group's stack is there. Raises StageFailedError."""
+        api = CLOSED_ADDRESS if group.name in self.failing else self.partner_api_url
+        parameters = {**group.parameters, **SMALL, **make_local_parameters(self.database_of(group), api)}
+        self.deployments[group.name] = deployment = await self.deployer.start(
+            group.name,
+            make_deployment(group.name, group.stack_name, parameters, group.stack_tags, self.template_url),
+        )
+        await wait_for_trial(deployment)
+        self._check(group, Stage.DEPLOYMENT)
 
     async def smoke_run(self, group: TenantGroup) -> None:
-        """A small run that lists and calls and writes to no table. Raises StageFailedError."""
-        arn = self.stacks[group.name].outputs["UserBatchArn"]
-        execution = await self.emulator.state_machines.start(arn, {"dry_run": True, "users": SMOKE_USERS})
-        await execution.wait()
-        if execution.status != "SUCCEEDED":
-            raise StageFailedError(_one_line(f"{execution.error}: {execution.cause or 'no cause given'}"))
+        """The rest of DeployGroup: a run that lists and calls and writes to no table. Raises StageFailedError."""
+        await self.deployments[group.name].execution.wait()
+        self._check(group, Stage.SMOKE_RUN)
+
+    def stack_of(self, group: TenantGroup) -> Stack:
+        """The group's stack, once it is deployed."""
+        stack = self.emulator.stacks.find_stack(group.stack_name).stack
+        assert stack is not None
+        return stack
+
+    def _check(self, group: TenantGroup, stage: Stage) -> None:
+        problem = self.deployments[group.name].describe_failure(group.name, stage)
+        # A smoke run that has failed already is no failure of the stage before it.
+        if problem is not None and (stage == Stage.SMOKE_RUN or not self.deployments[group.name].is_tried.is_set()):
+            raise StageFailedError(_one_line(problem))
 
     def _prepare_database(self, database: DatabaseUrl) -> None:
         with connect(self.server) as connection, connection.cursor() as cursor:
@@ -87,13 +94,17 @@ class Rehearsal:
 
 @contextlib.asynccontextmanager
 async def open_rehearsal(
-    template: Path, users: int, failing: Collection[str], tell: Callable[[str], None]
+    project: Project, users: int, failing: Collection[str], tell: Callable[[str], None]
 ) -> AsyncIterator[Rehearsal]:
-    """Everything that the stages need; all of it has ended when the block is left."""
+    """Everything that the stages need; all of it has ended when the block is left. Raises StackError."""
     tell("starting MariaDB, the partner API and the emulator")
     async with open_surroundings(PartnerApiOptions(latency_ms=20)) as around:
         assert around.partner_api is not None
-        yield Rehearsal(template, users, failing, around.emulator, around.database, around.partner_api.url)
+        emulator = around.emulator
+        tell("building and packaging functions and layers")
+        template_url = await package_artifacts(project.template, CACHE_DIR, emulator.aws)
+        deployer = await GroupDeployer.make(emulator, project.group_deployer, CACHE_DIR)
+        yield Rehearsal(users, failing, emulator, around.database, around.partner_api.url, deployer, template_url)
 
 
 def _one_line(problem: object) -> str:

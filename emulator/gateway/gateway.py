@@ -4,7 +4,7 @@ import logging
 import socket
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -35,7 +35,8 @@ def url_of(listener: socket.socket) -> str:
 class Gateway:
     """Serves `services` by their models and everything else from `fallback_url`.
 
-    Names of services: states, lambda, kinesis, xray, and event-source-mappings for those operations of lambda.
+    Names of services: states, lambda, kinesis, xray, cloudformation, logs, and event-source-mappings for those
+    operations of lambda. `before_fallback` is awaited before a request of the service of that name is passed on.
     `calls` counts requests as "kinesis.PutRecords", those passed on as "s3" and so on.
     """
 
@@ -46,12 +47,14 @@ class Gateway:
         *,
         listener: socket.socket | None = None,
         guard: WireGuard | None = None,
+        before_fallback: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`.
 
         `guard` judges the requests that a role has signed; without one everybody may do everything.
         """
         self._listener = listener
+        self._before_fallback = dict(before_fallback or {})
         self.calls: Counter[str] = Counter()
         self._dispatcher = Dispatcher(services)
         self._fallback = FallbackProxy(fallback_url)
@@ -85,7 +88,10 @@ class Gateway:
         service = self._dispatcher.find(request.method, path, query, headers)
         role = self._guard.find_role(headers) if self._guard is not None else ""
         if service is None:
-            self.calls[signed_service(headers) or "unsigned"] += 1
+            name = signed_service(headers) or "unsigned"
+            self.calls[name] += 1
+            if name in self._before_fallback:
+                await self._before_fallback[name]()
             return await self._pass_on(request, role)
         # Some requests without a body would otherwise wait for one.
         body = await request.content.read(-1) if request.can_read_body else b""
@@ -122,7 +128,8 @@ class Gateway:
             values = operation.read_request(request)
             if role and self._guard is not None:
                 await self._guard.check_call(role, service.name, operation.name, values)
-            return operation.write_answer(await service.responsible(operation.name).call(operation.name, values))
+            trace_header = request.headers.get("X-Amzn-Trace-Id")
+            return operation.write_answer(await service.call(operation.name, values, trace_header))
         except AwsError as error:
             return service.protocol.write_error(error)
         except Exception as error:

@@ -64,6 +64,7 @@ class FunctionOperations:
         self._launcher.check_layers(configuration)
         make_log_variables(configuration)
         function = Function(configuration, self._logs.of(reference.name), tags=dict(request.get("Tags") or {}))
+        function.log.group = configuration.log_group
         self._store.functions[reference.name] = function
         if request.get("Publish"):
             return self._versions.publish(function).describe(self._identity, qualified=True)
@@ -94,6 +95,7 @@ class FunctionOperations:
         self._launcher.check_layers(configuration)
         make_log_variables(configuration)
         function.latest = configuration
+        function.log.group = configuration.log_group
         self._launcher.replace_latest(function)
         return configuration.describe(self._identity, qualified=False)
 

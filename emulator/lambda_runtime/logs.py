@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,19 +20,56 @@ class LogEvent(NamedTuple):
     message: str
 
 
-class FunctionLog:
-    """Keeps the last lines in memory (`events`) and appends all of them to `file`, if there is one."""
+@dataclass(frozen=True, slots=True)
+class StoredLines:
+    """A log's lines from `first` to `end`, positions that stay what they are when lines are added.
 
-    def __init__(self, file: Path | None = None, ring_lines: int = RING_LINES) -> None:
+    Lines are bytes: time, stream and message with a space between, as in the file.
+    """
+
+    first: int
+    end: int  # exclusive
+    file: Path | None
+    kept: tuple[LogEvent, ...] = ()  # the last ones, where there is no file
+
+    def since(self, position: int) -> Iterator[tuple[int, int, bytes]]:
+        """Each line from `position` on, with its own position and the next line's; may run in a thread."""
+        position = max(position, self.first)
+        if self.file is None:
+            for number in range(max(position, self.end - len(self.kept)), self.end):
+                yield number, number + 1, format_line(self.kept[number - self.end]).encode("utf-8", "backslashreplace")
+        elif position < self.end:
+            with self.file.open("rb") as source:
+                source.seek(position)
+                for line in source:
+                    after = position + len(line)
+                    yield position, after, line[:-1]
+                    if after >= self.end:
+                        return
+                    position = after
+
+
+class FunctionLog:
+    """Keeps the last lines in memory (`events`) and appends all of them to `file`, if there is one.
+
+    `group` is the log group that they belong to.
+    """
+
+    def __init__(self, file: Path | None = None, ring_lines: int = RING_LINES, *, name: str = "") -> None:
+        self.name = name
+        self.group = f"/aws/lambda/{name}"
         self.events: deque[LogEvent] = deque(maxlen=ring_lines)
         self._file = file
+        self._lines = 0
+        self._first = 0
         self._unwritten: list[LogEvent] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def write(self, stream: str, message: str) -> None:
-        """Add a line, now."""
-        event = LogEvent(time.time(), stream, message)
+    def write(self, stream: str, message: str, timestamp: float | None = None) -> None:
+        """Add a line, now; `timestamp` is when what it tells of happened."""
+        event = LogEvent(time.time() if timestamp is None else timestamp, stream, message)
         self.events.append(event)
+        self._lines += 1
         if self._file is not None:
             self._unwritten.append(event)
             if self._timer is None:
@@ -49,7 +88,18 @@ class FunctionLog:
             lines, self._unwritten = self._unwritten, []
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8", errors="backslashreplace") as sink:
-                sink.writelines(f"{format_time(line.timestamp)} {line.stream} {line.message}\n" for line in lines)
+                sink.writelines(f"{format_line(line)}\n" for line in lines)
+
+    def stored(self) -> StoredLines:
+        """The lines that there are now."""
+        if self._file is None:
+            return StoredLines(self._first, self._lines, None, tuple(self.events))
+        self.flush()
+        return StoredLines(self._first, self._file.stat().st_size if self._file.exists() else 0, self._file)
+
+    def forget(self) -> None:
+        """Leave out of `stored` what there is now: the log group was deleted."""
+        self._first = self.stored().end
 
 
 class LogStore:
@@ -63,13 +113,22 @@ class LogStore:
         """The function's log, made at first use."""
         if function_name not in self._logs:
             file = self._directory / f"{function_name}.log" if self._directory is not None else None
-            self._logs[function_name] = FunctionLog(file)
+            self._logs[function_name] = FunctionLog(file, name=function_name)
         return self._logs[function_name]
+
+    def all(self) -> list[FunctionLog]:
+        """Every log."""
+        return list(self._logs.values())
 
     def flush(self) -> None:
         """Bring all files up to date."""
         for log in self._logs.values():
             log.flush()
+
+
+def format_line(event: LogEvent) -> str:
+    """A line as the file has it, without its end."""
+    return f"{format_time(event.timestamp)} {event.stream} {event.message}"
 
 
 def format_time(moment: float) -> str:

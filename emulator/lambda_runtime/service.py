@@ -152,6 +152,15 @@ class LambdaService:
         """The function's log; it outlives the function."""
         return self._logs.of(function_name)
 
+    def logs(self) -> list[FunctionLog]:
+        """The logs of all functions that there are or were."""
+        return self._logs.all()
+
+    @property
+    def dropped_segments(self) -> int:
+        """Segment documents of Lambda's own that the X-Ray daemon's socket did not take."""
+        return 0 if self._sender is None else self._sender.dropped
+
     def environment_pids(self) -> list[int]:
         """Process ids of the environments that exist now."""
         return self._fleet.environment_pids()

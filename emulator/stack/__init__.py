@@ -5,11 +5,13 @@ from emulator.stack.errors import (
     ArtifactError,
     CreateError,
     DeleteError,
+    FailedResource,
     ParameterError,
     StackError,
     TemplateError,
     UnknownTenantGroupError,
 )
+from emulator.stack.packaging import FetchObject, package_template
 from emulator.stack.plan import NotEmulated
 from emulator.stack.stack import Stack, StackPlan, StackResource, load_stack
 from emulator.stack.tenant_group import list_tenant_groups, read_tenant_group
@@ -20,6 +22,8 @@ __all__ = [
     "BotoCaller",
     "CreateError",
     "DeleteError",
+    "FailedResource",
+    "FetchObject",
     "NotEmulated",
     "ParameterError",
     "Stack",
@@ -30,5 +34,6 @@ __all__ = [
     "UnknownTenantGroupError",
     "list_tenant_groups",
     "load_stack",
+    "package_template",
     "read_tenant_group",
 ]

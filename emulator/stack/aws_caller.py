@@ -72,5 +72,9 @@ class BotoCaller:
         return self._session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self._endpoint_url,
-            config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
+            config=Config(
+                retries={"total_max_attempts": 2},
+                max_pool_connections=CALLS_AT_ONCE,
+                s3={"addressing_style": "path"},
+            ),
         )

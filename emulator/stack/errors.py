@@ -9,6 +9,8 @@ StackError
 `- DeleteError              a service refused to remove a resource
 """
 
+from dataclasses import dataclass
+
 
 class StackError(Exception):
     """Something about a stack that its owner has to change."""
@@ -34,8 +36,21 @@ class ArtifactError(StackError):
     """The code of a function or layer cannot be had."""
 
 
+@dataclass(frozen=True)
+class FailedResource:
+    """The resource that a service refused, and why."""
+
+    logical_id: str
+    resource_type: str
+    reason: str
+
+
 class CreateError(StackError):
-    """A resource could not be created."""
+    """A resource could not be created; `cause` says which, where it was one of the template's."""
+
+    def __init__(self, message: str, cause: FailedResource | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class DeleteError(StackError):

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from emulator.errors import AwsError
 from emulator.identity import Identity
 from emulator.stack.aws_caller import AwsCaller
-from emulator.stack.errors import CreateError, DeleteError, StackError, TemplateError
+from emulator.stack.errors import CreateError, DeleteError, FailedResource, StackError, TemplateError
 from emulator.stack.intrinsics import Resolver
 from emulator.stack.local_code import LocalCode
+from emulator.stack.packaging import FetchObject, UploadedCode
 from emulator.stack.parameters import resolve_parameters
 from emulator.stack.physical_names import make_physical_name
 from emulator.stack.plan import NotEmulated, PlannedResource, active_outputs, plan_resources
@@ -40,11 +41,12 @@ def load_stack(
     identity: Identity,
     cache_dir: Path,
     imports: Mapping[str, str] | None = None,
+    fetch: FetchObject | None = None,
 ) -> "StackPlan":
     """The plan of the stack; a StackError names what is wrong before anything is created.
 
     `template_path` is template.yaml or what `sam build` made of it. `cache_dir` keeps built layers. `imports` are the
-    values of Fn::ImportValue by export name.
+    values of Fn::ImportValue by export name. With `fetch` it is what `sam package` made, whose code is fetched.
     """
     source = read_template(template_path)
     values = resolve_parameters(source.get("Parameters") or {}, parameters)
@@ -53,10 +55,11 @@ def load_stack(
     )
     # Rules and parameters come before the transform, so that a wrong value is named as such.
     check_rules(source.get("Rules") or {}, make_resolver(source))
-    template = transform_template(source, template_path.resolve().parent, values, identity)
+    folder = template_path.resolve().parent
+    template = transform_template(source, folder, values, identity, is_packaged=fetch is not None)
     resolver = make_resolver(template.body)
     resources, not_emulated = plan_resources(template.body, resolver)
-    code = LocalCode(template.artifacts, cache_dir)
+    code = LocalCode(template.artifacts, cache_dir) if fetch is None else UploadedCode(template.body, fetch)
     return StackPlan(stack_name, identity, values, template.body, resources, not_emulated, resolver, code)
 
 
@@ -91,7 +94,7 @@ class StackPlan:
     resources: dict[str, PlannedResource]
     not_emulated: list[NotEmulated]
     _resolver: Resolver = field(repr=False)
-    _code: LocalCode = field(repr=False)
+    _code: LocalCode | UploadedCode = field(repr=False)
 
     async def create(self, aws: AwsCaller) -> "Stack":
         """The stack, every resource ready; on an error what was made is removed and CreateError names what failed."""
@@ -107,7 +110,8 @@ class StackPlan:
                 await stack.delete(purge=True)
             except DeleteError as failed:
                 leftover = f"; removing what was made failed too: {failed}"
-            raise CreateError(f"stack {self.stack_name}: {error}{leftover}") from error
+            cause = error.cause if isinstance(error, CreateError) else None
+            raise CreateError(f"stack {self.stack_name}: {error}{leftover}", cause) from error
         return stack
 
     async def build(self) -> Mapping[str, bytes]:
@@ -154,7 +158,8 @@ class StackPlan:
         try:
             made = await PROVIDERS[resource_type].create(request, aws)
         except AwsError as error:
-            raise CreateError(f"{logical_id} ({resource_type}): {error}") from error
+            cause = FailedResource(logical_id, resource_type, str(error))
+            raise CreateError(f"{logical_id} ({resource_type}): {error}", cause) from error
         stack.add(planned, made)
 
 

@@ -77,17 +77,36 @@ def read_template(path: Path) -> dict[str, Any]:
 
 
 def transform_template(
-    source: Mapping[str, Any], folder: Path, parameters: Mapping[str, Any], identity: Identity
+    source: Mapping[str, Any],
+    folder: Path,
+    parameters: Mapping[str, Any],
+    identity: Identity,
+    *,
+    is_packaged: bool = False,
 ) -> Template:
-    """The template after AWS::Serverless-2016-10-31; `folder` is what local paths in it are relative to."""
+    """The template after AWS::Serverless-2016-10-31; `folder` is what local paths in it are relative to.
+
+    Code that was uploaded is taken from a template that `is_packaged`, and refused in another one.
+    """
     body = copy.deepcopy(dict(source))
     _check_transform(body)
-    artifacts: dict[str, Artifact] = {}
-    for logical_id, resource in body["Resources"].items():
-        _take_artifact(logical_id, resource, body.get("Globals") or {}, folder, artifacts)
+    artifacts = locate_code(body, folder, LOCAL_BUCKET, is_packaged=is_packaged)
     if body.pop("Transform", None) is not None:
         body = _translate({**body, "Transform": _SAM_TRANSFORM}, parameters, identity)
     return Template(body, artifacts)
+
+
+def locate_code(body: dict[str, Any], folder: Path, bucket: str, *, is_packaged: bool = False) -> dict[str, Artifact]:
+    """Local code of the template by its key, whose address in the bucket takes its place in the template."""
+    artifacts: dict[str, Artifact] = {}
+    for logical_id, resource in body["Resources"].items():
+        location = _find_code(resource, body.get("Globals") or {})
+        if location is None or (is_packaged and location.startswith("s3://")):
+            continue
+        key = _take_artifact(logical_id, resource, location, folder, artifacts)
+        name, _ = _LOCAL_PROPERTIES[resource["Type"]]
+        resource["Properties"][name] = _remote_location(resource["Type"], bucket, key)
+    return artifacts
 
 
 def _check_transform(body: Mapping[str, Any]) -> None:
@@ -97,20 +116,24 @@ def _check_transform(body: Mapping[str, Any]) -> None:
             raise TemplateError(f"transform {name} is not emulated, only {_SAM_TRANSFORM}")
 
 
-def _take_artifact(
-    logical_id: str, resource: Any, defaults: Mapping[str, Any], folder: Path, artifacts: dict[str, Artifact]
-) -> None:
+def _find_code(resource: Any, defaults: Mapping[str, Any]) -> str | None:
+    """What the resource's property for local code says, where that is a text."""
     if not isinstance(resource, dict) or resource.get("Type") not in _LOCAL_PROPERTIES:
-        return
-    name, kind = _LOCAL_PROPERTIES[resource["Type"]]
+        return None
+    name, _ = _LOCAL_PROPERTIES[resource["Type"]]
     properties = resource.setdefault("Properties", {})
     if resource["Type"] == "AWS::Serverless::Function" and name not in properties:
         given = (defaults.get("Function") or {}).get(name)
         if given is not None:
             properties[name] = given
     location = properties.get(name)
-    if not isinstance(location, str):
-        return
+    return location if isinstance(location, str) else None
+
+
+def _take_artifact(
+    logical_id: str, resource: Mapping[str, Any], location: str, folder: Path, artifacts: dict[str, Artifact]
+) -> str:
+    name, kind = _LOCAL_PROPERTIES[resource["Type"]]
     if location.startswith(("s3://", "https://")):
         raise ArtifactError(f"{logical_id}: {name} is {location}; load the template from before `sam package`")
     path = (folder / location).resolve()
@@ -120,15 +143,15 @@ def _take_artifact(
     # The digest makes a changed folder a changed property, as a new upload would.
     key = f"{logical_id}/{hash_files(path)[:20]}"
     artifacts[key] = Artifact(logical_id, kind, path, build_method)
-    properties[name] = _remote_location(resource["Type"], key)
+    return key
 
 
-def _remote_location(resource_type: str, key: str) -> Any:
+def _remote_location(resource_type: str, bucket: str, key: str) -> Any:
     if resource_type in {"AWS::Lambda::Function", "AWS::Lambda::LayerVersion"}:
-        return {"S3Bucket": LOCAL_BUCKET, "S3Key": key}
+        return {"S3Bucket": bucket, "S3Key": key}
     if resource_type == "AWS::StepFunctions::StateMachine":
-        return {"Bucket": LOCAL_BUCKET, "Key": key}
-    return f"s3://{LOCAL_BUCKET}/{key}"
+        return {"Bucket": bucket, "Key": key}
+    return f"s3://{bucket}/{key}"
 
 
 def _translate(body: dict[str, Any], parameters: Mapping[str, Any], identity: Identity) -> dict[str, Any]:

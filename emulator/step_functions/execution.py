@@ -17,6 +17,7 @@ from emulator.step_functions.machines import Revision
 from emulator.step_functions.run_context import RunContext
 from emulator.step_functions.scope import NO_VARIABLES
 from emulator.step_functions.task_runner import TaskRunner
+from emulator.step_functions.tracing import ExecutionTrace, SendSegment, TraceStart
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -35,7 +36,7 @@ class Execution:
         data: Document,
         history: History,
         *,
-        trace_header: str,
+        trace: TraceStart,
         given_trace_header: str | None = None,
         start_date: float,
         version_arn: str | None = None,
@@ -46,7 +47,7 @@ class Execution:
         self.revision = revision
         self.input = data
         self.history = history
-        self.trace_header = trace_header
+        self.trace_start = trace
         self.given_trace_header = given_trace_header
         self.start_date = start_date
         self.version_arn = version_arn
@@ -59,6 +60,7 @@ class Execution:
         self._task: asyncio.Task[None] | None = None
         self._stop_reason: tuple[str | None, str | None] = (None, None)
         self._lane = Lane(0, NO_VARIABLES)
+        self._trace: ExecutionTrace | None = None
         self._now: Callable[[], float] = lambda: start_date
 
     @property
@@ -78,9 +80,13 @@ class Execution:
         tasks: TaskRunner,
         chance: random.Random,
         on_end: Callable[[str], None],
+        send_segment: SendSegment | None = None,
     ) -> None:
         """Lets it run in the background; `on_end` is called with its state machine's ARN once it has ended."""
-        run = RunContext(self.history, clock, chance, tasks, self._context(), self.trace_header, identity.region)
+        if send_segment is not None and self.trace_start.sampled:
+            self._trace = ExecutionTrace(self.trace_start, send_segment, clock.now)
+            self._lane.parent_span = self._trace.root_span()
+        run = RunContext(self.history, clock, chance, tasks, self._context(), self.trace_start.header, identity.region)
         self.history.add("ExecutionStarted", 0, None, {"input": self.input, "roleArn": self.revision.role_arn})
         self._now = clock.now
         self._task = asyncio.get_running_loop().create_task(self._run(run), name=self.arn)
@@ -139,6 +145,14 @@ class Execution:
         self.status = status
         self.stop_date = self._now()
         self.history.add_last(event_type, self._lane.previous, details)
+        if self._trace is not None:
+            self._trace.end(
+                name=self.revision.name,
+                machine_arn=self.revision.machine_arn,
+                execution_arn=self.arn,
+                started=self.start_date,
+                error=None if status == "SUCCEEDED" else self.error or status,
+            )
 
     def _break(self) -> None:
         # A fault of the emulator or of a port: told to whoever waits, and the execution does not stay RUNNING.

@@ -15,13 +15,15 @@ from emulator.identity import Identity
 from emulator.step_functions.clock import Clock, to_datetime
 from emulator.step_functions.document import MAX_BYTES, Document
 from emulator.step_functions.execution import Execution
+from emulator.step_functions.execution_log import make_execution_log
 from emulator.step_functions.history import STANDARD_EVENT_LIMIT, History, Listener
 from emulator.step_functions.machine_api import describe_revision
 from emulator.step_functions.machines import MachineRegistry, Revision, not_found
 from emulator.step_functions.names import check_execution_arn, check_name, execution_arn, parse_machine_arn
 from emulator.step_functions.pages import cut_page
+from emulator.step_functions.ports import EventLog
 from emulator.step_functions.task_runner import TaskRunner
-from emulator.step_functions.tracing import make_trace_header
+from emulator.step_functions.tracing import SendSegment, begin_trace
 from emulator.step_functions.version_api import choose_version
 
 _TYPE_NOT_SUPPORTED = "This operation is not supported by this type of state machine"
@@ -41,6 +43,8 @@ class ExecutionApi:
         *,
         kept_events: int,
         kept_express_executions: int,
+        event_log: EventLog | None,
+        send_segment: SendSegment | None,
     ) -> None:
         self._registry = registry
         self._identity = identity
@@ -50,6 +54,8 @@ class ExecutionApi:
         self._listeners = listeners
         self._kept_events = kept_events
         self._kept_express = kept_express_executions
+        self._event_log = event_log
+        self._send_segment = send_segment
         self.by_arn: dict[str, Execution] = {}
         self.on_end: Callable[[str], None] = lambda _machine_arn: None
 
@@ -83,6 +89,7 @@ class ExecutionApi:
             self._listeners,
             kept_events=self._kept_events if is_express else STANDARD_EVENT_LIMIT,
             event_limit=None if is_express else STANDARD_EVENT_LIMIT,
+            log=make_execution_log(revision, self._event_log, now),
         )
         execution = Execution(
             arn,
@@ -90,7 +97,7 @@ class ExecutionApi:
             revision,
             data,
             history,
-            trace_header=make_trace_header(request.get("traceHeader"), now, enabled=revision.tracing_enabled),
+            trace=begin_trace(request.get("traceHeader"), now, enabled=revision.tracing_enabled),
             given_trace_header=request.get("traceHeader"),
             start_date=now,
             version_arn=version_arn,
@@ -99,7 +106,7 @@ class ExecutionApi:
         self.by_arn[arn] = execution
         if is_express:
             self._drop_old_express()
-        execution.begin(self._identity, self._clock, self._tasks, self._chance, self.on_end)
+        execution.begin(self._identity, self._clock, self._tasks, self._chance, self.on_end, self._send_segment)
         return execution
 
     def _resolve(self, arn: str) -> tuple[Revision, str | None, str | None]:

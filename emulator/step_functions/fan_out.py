@@ -31,7 +31,7 @@ async def run_parallel(
         raise data_limit_exceeded(state.name)
     started = lane.previous = run.history.add("ParallelStateStarted", lane.previous, state.name)
     outputs: list[Any] = [None] * len(state.branches)
-    lanes = [Lane(started, lane.variables, lane.map_item) for _ in state.branches]
+    lanes = [Lane(started, lane.variables, lane.map_item, lane.span) for _ in state.branches]
 
     async def run_one(index: int) -> None:
         outputs[index] = (await run_branch(state.branches[index], data, lanes[index])).value
@@ -88,7 +88,7 @@ class _Iterations:
             index, value = self._remaining.popleft()
             details = {"name": name, "index": index}
             item = {"Index": index, "Value": value}
-            lane = Lane(history.add("MapIterationStarted", previous, name, details), outer.variables, item)
+            lane = Lane(history.add("MapIterationStarted", previous, name, details), outer.variables, item, outer.span)
             try:
                 data = self._select(value, item)
                 self.outputs[index] = (await self._run_branch(self._state.processor, data, lane)).value

@@ -55,8 +55,15 @@ class ExecutionEvent:
             "previousEventId": self.previous_id,
         }
         if self.details is not None:
-            event[_details_key(self.type)] = _render(self.details, include_data=include_data)
+            event[_details_key(self.type)] = self.describe_details(include_data=include_data)
         return event
+
+    def describe_details(self, *, include_data: bool, include_parameters: bool = True) -> dict[str, Any]:
+        """The details in botocore's shape, without the data that pass between states where these are not wanted."""
+        rendered = _render(self.details or {}, include_data=include_data)
+        if not include_parameters:
+            rendered.pop("parameters", None)
+        return rendered
 
 
 def _render(details: dict[str, Any], *, include_data: bool) -> dict[str, Any]:
@@ -96,10 +103,12 @@ class History:
         *,
         kept_events: int,
         event_limit: int | None = None,
+        log: Listener | None = None,
     ) -> None:
         self._execution_arn = execution_arn
         self._now = clock.now
         self._listeners = listeners
+        self._log = log
         self._events: deque[ExecutionEvent] = deque(maxlen=kept_events)
         self._event_limit = event_limit
         self.count = 0
@@ -134,4 +143,6 @@ class History:
         self._events.append(event)
         for listener in self._listeners:
             listener(event)
+        if self._log is not None:
+            self._log(event)
         return self.count

@@ -57,15 +57,27 @@ class Interpreter:
             kind = kind_of(state)
             entered = history.add(f"{kind}StateEntered", lane.previous, name, {"name": name, "input": data})
             lane.previous = entered
+            span = lane.span = None if lane.parent_span is None else lane.parent_span.enter_state(name)
             try:
                 name, data = await self._handlers[type(state)](state, data, lane, entered)
             except EvaluationError as error:
-                raise self._evaluation_failed(error, state, lane, entered) from error
+                failure = self._evaluation_failed(error, state, lane, entered)
+                if span is not None:
+                    span.end(failure.error)
+                raise failure from error
+            except StateFailedError as failure:
+                if span is not None:
+                    span.end(failure.error or "")
+                raise
             except asyncio.CancelledError:
+                if span is not None:
+                    span.end("Aborted")
                 # A Map or Parallel that failed elsewhere, or the execution's end, stops this state.
                 if kind in ("Task", "Map", "Parallel", "Wait"):
                     lane.previous = history.add_last(f"{kind}StateAborted", lane.previous, None)
                 raise
+            if span is not None:
+                span.end()
         return data
 
     def _evaluation_failed(self, error: EvaluationError, state: State, lane: Lane, entered: int) -> StateFailedError:

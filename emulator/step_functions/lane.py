@@ -3,13 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.step_functions.tracing import Span
+
 
 class Lane:
-    """Where the lane is in the history, the variables it sees, and the Map item it works on."""
+    """Where the lane is in the history, the variables it sees, and the Map item it works on.
 
-    __slots__ = ("map_item", "previous", "variables")
+    Where the execution is traced, `parent_span` is what its states are a part of and `span` its present state.
+    """
 
-    def __init__(self, previous: int, variables: Mapping[str, Any], map_item: Mapping[str, Any] | None = None) -> None:
+    __slots__ = ("map_item", "parent_span", "previous", "span", "variables")
+
+    def __init__(
+        self,
+        previous: int,
+        variables: Mapping[str, Any],
+        map_item: Mapping[str, Any] | None = None,
+        parent_span: Span | None = None,
+    ) -> None:
+        self.parent_span = parent_span
+        self.span: Span | None = None
         self.previous = previous
         self.variables = variables
         self.map_item = map_item

@@ -46,6 +46,14 @@ class LambdaInvoker(Protocol):
         ...
 
 
+class EventLog(Protocol):
+    """Where state machines log."""
+
+    def write(self, group: str, stream: str, message: str, timestamp: float, /) -> None:
+        """Add an event to a log group."""
+        ...
+
+
 class SdkCaller(Protocol):
     """Calls an AWS API by name."""
 

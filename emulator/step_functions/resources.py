@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from emulator.step_functions.sdk_catalog import SdkAction, UnknownActionError, find_action
 
@@ -75,6 +75,8 @@ class Resource:
     resource: str
     action: SdkAction | None = None
     names: OptimizedNames | None = None
+    waits: Literal["", ".sync", ".sync:2"] = ""
+    """Whether the task waits for what it starts; with .sync the output is a text, with .sync:2 a value."""
 
 
 def parse_resource(text: str, machine_type: str) -> Resource:
@@ -90,7 +92,11 @@ def parse_resource(text: str, machine_type: str) -> Resource:
         raise _not_recognized(text)
     service, action, sdk_action, pattern = found.groups()
     if pattern:
-        _refuse_pattern(pattern, text, machine_type)
+        _check_pattern(pattern, text, machine_type)
+        # Waiting is what states:startExecution is used for; a job of another service would have to be emulated first.
+        if (service, action) != ("states", "startExecution"):
+            name = ".sync" if pattern.startswith(".sync") else pattern
+            raise ResourceError(f"not implemented by this emulator: the '{name}' service integration pattern")
     if service == "aws-sdk":
         return _aws_sdk(text, action, sdk_action)
     if sdk_action is not None:
@@ -99,19 +105,21 @@ def parse_resource(text: str, machine_type: str) -> Resource:
         return Resource(text, "lambda_invoke", "lambda", "invoke")
     if (service, action) in _OPTIMIZED:
         sdk_name, names = _OPTIMIZED[service, action]
-        return Resource(text, "optimized", service, action, find_action(sdk_name, action), names)
+        waits = cast(Literal["", ".sync", ".sync:2"], pattern or "")
+        return Resource(text, "optimized", service, action + waits, find_action(sdk_name, action), names, waits)
     if service in _NOT_IMPLEMENTED:
         raise ResourceError(f"not implemented by this emulator: the integration '{service}:{action}'")
     raise _not_recognized(text)
 
 
-def _refuse_pattern(pattern: str, text: str, machine_type: str) -> None:
-    name = ".sync" if pattern.startswith(".sync") else pattern
-    if name not in (".sync", ".waitForTaskToken"):
+def _check_pattern(pattern: str, text: str, machine_type: str) -> None:
+    if pattern not in (".sync", ".sync:2", ".waitForTaskToken"):
         raise _not_recognized(text)
+    name = ".sync" if pattern.startswith(".sync") else pattern
     if machine_type == "EXPRESS":
         raise ResourceError(f"Express state machine does not support '{name}' service integration")
-    raise ResourceError(f"not implemented by this emulator: the '{name}' service integration pattern")
+    if name == ".waitForTaskToken":
+        raise ResourceError(f"not implemented by this emulator: the '{name}' service integration pattern")
 
 
 def _aws_sdk(text: str, service: str, action: str | None) -> Resource:

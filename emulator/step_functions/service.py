@@ -17,9 +17,10 @@ from emulator.step_functions.execution_api import ExecutionApi
 from emulator.step_functions.history import ExecutionEvent, Listener
 from emulator.step_functions.machine_api import MachineApi
 from emulator.step_functions.machines import MachineRegistry
-from emulator.step_functions.ports import LambdaInvoker, SdkCaller
+from emulator.step_functions.ports import EventLog, LambdaInvoker, SdkCaller
 from emulator.step_functions.sdk_catalog import load_service
 from emulator.step_functions.task_runner import TaskRunner
+from emulator.step_functions.tracing import SendSegment
 from emulator.step_functions.version_api import VersionApi
 
 _KEPT_EVENTS = 200_000
@@ -62,8 +63,13 @@ class StepFunctionsService:
         chance: random.Random | None = None,
         kept_events: int = _KEPT_EVENTS,
         kept_express_executions: int = _KEPT_EXPRESS_EXECUTIONS,
+        event_log: EventLog | None = None,
+        send_segment: SendSegment | None = None,
     ) -> None:
-        """`kept_events` bounds the history of one EXPRESS execution, `kept_express_executions` how many are kept."""
+        """`kept_events` bounds the history of one EXPRESS execution, `kept_express_executions` how many are kept.
+
+        Machines log to `event_log`; segment documents of executions that are traced go to `send_segment`.
+        """
         clock = clock or LoopClock()
         chance = chance or new_random()
         self.listeners: list[Listener] = []
@@ -78,6 +84,8 @@ class StepFunctionsService:
             self.listeners,
             kept_events=kept_events,
             kept_express_executions=kept_express_executions,
+            event_log=event_log,
+            send_segment=send_segment,
         )
         machines = MachineApi(registry, identity, clock, self._executions.count_running)
         self._executions.on_end = machines.finish_deleting

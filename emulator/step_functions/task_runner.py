@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from emulator.errors import AwsError
 from emulator.step_functions.document import MAX_BYTES, Document, JsonValue, count_bytes, encode_json, parse_json
 from emulator.step_functions.failures import RUNTIME, EvaluationError, StateFailedError, data_limit_exceeded
+from emulator.step_functions.nested_execution import wait_for_execution
 from emulator.step_functions.ports import InvokeAnswer, LambdaInvoker, SdkCaller
 from emulator.step_functions.resources import Resource
 from emulator.step_functions.sdk_catalog import optimized_failure, sdk_failure
@@ -26,13 +28,27 @@ class TaskRunner:
         self._sdk = sdk_caller
         self._calls: set[asyncio.Task[Any]] = set()
 
-    async def run(self, resource: Resource, parameters: JsonValue, trace_header: str | None) -> Document:
-        """The result of the task; raises StateFailedError with AWS's error name."""
+    async def run(
+        self,
+        resource: Resource,
+        parameters: JsonValue,
+        trace_header: str | None,
+        submitted: Callable[[Document], None] = lambda _: None,
+    ) -> Document:
+        """The result of the task; raises StateFailedError with AWS's error name.
+
+        `submitted` is told what a task has started that waits for its end.
+        """
         if resource.kind == "lambda_function":
             return await self._invoke(resource.text, parameters, trace_header)
         if resource.kind == "lambda_invoke":
             return await self._invoke_with_metadata(parameters, trace_header)
-        return await self._call_api(resource, parameters)
+        result = await self._call_api(resource, parameters)
+        if not resource.waits:
+            return result
+        submitted(result)
+        assert isinstance(result.value, dict)
+        return await wait_for_execution(self._sdk, str(result.value["ExecutionArn"]), resource.waits)
 
     async def close(self) -> None:
         """Ends the calls that nobody waits for any more."""

@@ -24,17 +24,29 @@ async def run_task(run: RunContext, state: TaskState, lane: Lane, scope: Scope) 
     events = _TaskEvents(run, state, lane)
     events.scheduled(parameters, timeout, heartbeat)
     events.started()
+    call = None if lane.span is None else lane.span.begin_call(state.resource)
     try:
         async with asyncio.timeout(timeout) as limit:
-            result = await run.tasks.run(state.resource, parameters, run.trace_header)
+            header = run.trace_header if call is None else call.header
+            result = await run.tasks.run(state.resource, parameters, header, events.submitted)
     except TimeoutError:
         if not limit.expired():
             raise
         events.timed_out()
+        if call is not None:
+            call.end(TIMEOUT)
         raise StateFailedError(TIMEOUT) from None
     except StateFailedError as failure:
         events.failed(failure)
+        if call is not None:
+            call.end(failure.error or "")
         raise
+    except asyncio.CancelledError:
+        if call is not None:
+            call.end("Aborted")
+        raise
+    if call is not None:
+        call.end()
     events.succeeded(result)
     return result
 
@@ -68,6 +80,10 @@ class _TaskEvents:
     def started(self) -> None:
         """The call was sent."""
         self._add("Started", None if self._is_function else self._common)
+
+    def submitted(self, result: Document) -> None:
+        """What the task waits for was started."""
+        self._add("Submitted", {**self._common, "output": result})
 
     def succeeded(self, result: Document) -> None:
         """The answer arrived."""

@@ -7,25 +7,27 @@ from express_batch.adapters.database_password import password_source
 from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.adapters.s3_store import S3Store
 from express_batch.close_run import ClosingRequest, close_run
-from express_batch.observability import make_logger, observe_invocation
+from express_batch.observability import Observability
 from express_batch.settings import CloseRunSettings
 
 # Outside the handler: an environment keeps them from invocation to invocation.
 settings = CloseRunSettings.from_environment(os.environ)
-logger = make_logger(settings.tenant_group)
+observability = Observability(settings)
 database = MysqlDatabase(settings, password_source(settings))
 store = S3Store(settings.run_bucket)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Waits, bounded, until written + failed = listed, and closes the ledger."""
-    request = ClosingRequest.from_event(event)
-    return close_run(
-        request,
-        tenant_group=settings.tenant_group,
-        wait_seconds=min(settings.close_run_wait_seconds, context.get_remaining_time_in_millis() / 1000 - 5),
-        retention_days=settings.ledger_retention_days,
-        database=database,
-        store=store,
-        observer=observe_invocation(logger, context, run_id=request.run_id),
-    )
+    with observability.invocation(context) as observer:
+        request = ClosingRequest.from_event(event)
+        observer.identify(run_id=request.run_id)
+        return close_run(
+            request,
+            tenant_group=settings.tenant_group,
+            wait_seconds=min(settings.close_run_wait_seconds, context.get_remaining_time_in_millis() / 1000 - 5),
+            retention_days=settings.ledger_retention_days,
+            database=database,
+            store=store,
+            observer=observer,
+        )

@@ -7,26 +7,26 @@ from express_batch.adapters.database_password import password_source
 from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.adapters.s3_store import S3Store
 from express_batch.list_users import StartRequest, list_users
-from express_batch.observability import make_logger, observe_invocation
+from express_batch.observability import Observability
 from express_batch.settings import ListUsersSettings
 from job import job
 
 # Outside the handler: an environment keeps them from invocation to invocation.
 settings = ListUsersSettings.from_environment(os.environ)
-logger = make_logger(settings.tenant_group)
+observability = Observability(settings)
 database = MysqlDatabase(settings, password_source(settings))
 store = S3Store(settings.run_bucket)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Claims the run and lists its users into chunks."""
-    observer = observe_invocation(logger, context)
-    return list_users(
-        StartRequest.from_event(event),
-        tenant_group=settings.tenant_group,
-        chunk_size=settings.chunk_size,
-        job=job,
-        database=database,
-        store=store,
-        observer=observer,
-    )
+    with observability.invocation(context) as observer:
+        return list_users(
+            StartRequest.from_event(event),
+            tenant_group=settings.tenant_group,
+            chunk_size=settings.chunk_size,
+            job=job,
+            database=database,
+            store=store,
+            observer=observer,
+        )

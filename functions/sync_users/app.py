@@ -8,14 +8,14 @@ from express_batch.adapters.partner_api import PartnerApiConnections
 from express_batch.adapters.s3_store import S3Store
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
-from express_batch.observability import make_logger, observe_invocation
+from express_batch.observability import Observability
 from express_batch.settings import SyncUsersSettings
 from express_batch.sync_users import Invocation, sync_users
 from job import job
 
 # Outside the handler: an environment keeps them from invocation to invocation.
 settings = SyncUsersSettings.from_environment(os.environ)
-logger = make_logger(settings.tenant_group)
+observability = Observability(settings)
 store = S3Store(settings.run_bucket)
 chunks = ChunkCache(store)
 stream = KinesisStream(settings.row_stream)
@@ -28,15 +28,17 @@ partner = PartnerApiConnections(
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Calls for a slice's users and sends their rows to the stream."""
-    slice_ = Slice.from_event(event)
-    return sync_users(
-        slice_,
-        invocation=Invocation(context.aws_request_id, context.get_remaining_time_in_millis() / 1000),
-        job=job,
-        calls_in_flight=settings.calls_in_flight,
-        chunks=chunks,
-        store=store,
-        stream=stream,
-        partner=partner,
-        observer=observe_invocation(logger, context, run_id=slice_.run_id, chunk=slice_.chunk),
-    )
+    with observability.invocation(context) as observer:
+        slice_ = Slice.from_event(event)
+        observer.identify(run_id=slice_.run_id, chunk=slice_.chunk)
+        return sync_users(
+            slice_,
+            invocation=Invocation(context.aws_request_id, context.get_remaining_time_in_millis() / 1000),
+            job=job,
+            calls_in_flight=settings.calls_in_flight,
+            chunks=chunks,
+            store=store,
+            stream=stream,
+            partner=partner,
+            observer=observer,
+        )

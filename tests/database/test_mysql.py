@@ -1,6 +1,7 @@
 """The MySQL adapter: transactions that survive dead-locks, lost connections and a killed server."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -51,6 +52,29 @@ def test_attempt_takes_back_just_its_own_changes_when_a_row_is_refused(database:
     database.run_transaction(work)
 
     assert read_users(probe) == ["after", "before"]
+
+
+def test_activity_tells_the_wait_for_a_connection_and_the_statements(server: Server, probe: Probe) -> None:
+    def make_password() -> str:
+        time.sleep(0.05)
+        return server.settings.database_password
+
+    def work(tx: Transaction) -> None:
+        tx.query("SELECT SLEEP(0.05)")
+        tx.execute_many(INSERT, [(f"user-{number:050d}", "acme") for number in range(500)])
+
+    database = MysqlDatabase(server.settings, make_password)
+    database.run_transaction(work)
+
+    first = database.take_activity()
+    # Rows of 70 bytes travel in statements of 16,000.
+    assert 1 + 500 * 70 // 16_000 <= first.statements.total <= 6
+    assert first.statements.summary()["p99"] > 40
+    assert first.borrow_seconds >= 0.05
+    # WHEN the activity was taken
+    database.run_transaction(lambda tx: tx.query("SELECT 1"))
+    assert database.take_activity().statements.total == 1
+    database.close()
 
 
 def test_transaction_says_table_mismatch_when_the_table_is_absent(database: MysqlDatabase) -> None:

@@ -1,6 +1,7 @@
 """WriteRows into a real database: every row, once, whatever is delivered however often."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from tests.database.writing import ALL_ROWS, deliver, read_reasons, read_written
 from tests.fakes.bounds import BOUNDED_WITH_DATABASE
 from tests.fakes.deliveries import POINTS_COLUMNS, RUN, make_record, points_row
 from tests.fakes.object_store import MemoryStore
+from tests.fakes.observer import RecordingObserver
 
 
 def test_rows_and_account_are_stored_when_a_batch_is_delivered(database: MysqlDatabase, probe: Probe) -> None:
@@ -233,10 +235,71 @@ def test_every_row_is_written_once_when_four_writers_have_the_same_users_at_once
     assert read_written(make_database()) == {0: list(range(60))}
 
 
+LATER = "20261122T084000Z"
+
+
+def test_each_run_of_a_batch_is_told_by_a_line_of_its_own(database: MysqlDatabase, probe: Probe) -> None:
+    observer = RecordingObserver()
+    records = [
+        make_record([points_row(0, 1), points_row(1, 1, tier=None)], chunk=4),
+        make_record([points_row(0, 2)], run_id=LATER, chunk=1),
+        make_record([points_row(9, 1)], start=9, chunk=2),
+    ]
+
+    deliver(database, records, observer=observer, arrived_at=time.time() - 60)
+
+    first, second = [keys for message, keys in observer.lines if message == "rows written"]
+    assert (first["run_id"], first["chunks"], first["records"], first["rows"], first["refused"]) == (
+        RUN,
+        [2, 4],
+        2,
+        2,
+        1,
+    )
+    assert (second["run_id"], second["chunks"], second["rows"], second["refused"]) == (LATER, [1], 1, 0)
+    for line in (first, second):
+        assert (line["batch_records"], line["batch_rows"]) == (3, 3)
+        assert 0 < line["borrow_seconds"] + line["write_seconds"] <= line["ended_at"] - line["started_at"] + 1e-5
+    # Each record arrived a second after the one before.
+    assert 60 <= first["iterator_age_seconds"] < 61
+    assert 59 <= second["iterator_age_seconds"] < 60
+    assert observer.metrics["BatchRows", None] == 3
+    assert observer.metrics["BorrowSeconds", None] == first["borrow_seconds"]
+
+
+def test_each_run_of_a_batch_is_told_in_its_own_trace(database: MysqlDatabase, probe: Probe) -> None:
+    observer = RecordingObserver()
+    records = [
+        make_record([points_row(0)], trace_header="Root=first"),
+        make_record([points_row(1)], start=1, trace_header="Root=second"),
+        make_record([points_row(2)], start=2, run_id=LATER, trace_header=None),
+    ]
+
+    deliver(database, records, observer=observer)
+
+    assert observer.told == [
+        ("Root=first", "ok", {"run_id": RUN, "records": 2, "rows": 2}),
+        (None, "ok", {"run_id": LATER, "records": 1, "rows": 1}),
+    ]
+
+
+def test_trace_is_told_what_failed_when_a_batch_is_not_written(database: MysqlDatabase, probe: Probe) -> None:
+    observer = RecordingObserver()
+    probe.query("RENAME TABLE batch_write TO kept")
+    try:
+        with pytest.raises(SchemaError):
+            deliver(database, [make_record([points_row(0)], trace_header="Root=first")], observer=observer)
+    finally:
+        probe.query("RENAME TABLE kept TO batch_write")
+
+    assert observer.told == [("Root=first", "SchemaError", {"run_id": RUN, "records": 1, "rows": 1})]
+    assert observer.lines == []
+
+
 def test_records_of_two_runs_are_accounted_for_apart_when_they_share_a_batch(
     database: MysqlDatabase, probe: Probe
 ) -> None:
-    later = "20261122T084000Z"
+    later = LATER
     store = MemoryStore()
     records = [
         make_record([points_row(0, 1), points_row(1, 1, tier=None)]),

@@ -25,9 +25,10 @@ def deliver(
     *,
     table: Table = loyalty_points.TABLE,
     observer: RecordingObserver | None = None,
+    arrived_at: float = 0.0,
 ) -> None:
     answer = write_rows(
-        make_event(records),
+        make_event(records, arrived_at=arrived_at),
         tenant_group="blue",
         table=table,
         database=database,

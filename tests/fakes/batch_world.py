@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from express_batch.chunks import Place, read_chunk
+from express_batch.database import DatabaseActivity
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import User
 from express_batch.ledger import RunRow
@@ -35,6 +36,9 @@ class AccountsDatabase:
 
     def run_transaction(self, work: Callable[[Any], T]) -> T:
         return work(self)
+
+    def take_activity(self) -> DatabaseActivity:
+        return DatabaseActivity()
 
     def stream_users(self, _query: str) -> Generator[User, None, None]:
         self.listings += 1
@@ -88,9 +92,7 @@ class BatchWorld:
     ) -> dict[str, Any]:
         """What ListUsers answers for a redrive."""
         request = RedriveRequest(run_id, reasons, only_asks)
-        return self._list(
-            StartRequest(f"redrive of {run_id}", execution or self._new_execution(), None, redrive=request)
-        )
+        return self._list(StartRequest(f"redrive of {run_id}", execution or self._new_execution(), redrive=request))
 
     def end(self, run_id: str, outcomes: Mapping[Place, str], *, closes: bool = True) -> None:
         """Let the slices of a listed run come out so; places that are not named are written."""

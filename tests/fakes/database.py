@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
+from express_batch.database import DatabaseActivity
 from express_batch.job_contract import User
 from express_batch.positions import mask_to_bytes, pack_positions
 
@@ -46,6 +47,9 @@ class LedgerDatabase:
 
     def run_transaction(self, work: Callable[[LedgerTransaction], T]) -> T:
         return work(LedgerTransaction(self))
+
+    def take_activity(self) -> DatabaseActivity:
+        return DatabaseActivity()
 
     def stream_users(self, query: str) -> Generator[User, None, None]:
         self.listings += 1

@@ -10,13 +10,17 @@ RUN = "20261122T083000Z"
 POINTS_COLUMNS = ("user_id", "points", "tier", "updated_at")
 
 
-def make_event(records: Iterable[bytes]) -> dict[str, Any]:
-    """An event of these records' data."""
+def make_event(records: Iterable[bytes], *, arrived_at: float = 0.0) -> dict[str, Any]:
+    """An event of these records' data; each arrived in the stream a second after the one before."""
     return {
         "Records": [
             {
                 "eventID": f"shardId-000000000000:{number}",
-                "kinesis": {"data": base64.b64encode(data).decode(), "sequenceNumber": str(number)},
+                "kinesis": {
+                    "data": base64.b64encode(data).decode(),
+                    "sequenceNumber": str(number),
+                    "approximateArrivalTimestamp": arrived_at + number,
+                },
             }
             for number, data in enumerate(records)
         ]
@@ -31,6 +35,7 @@ def make_record(
     start: int = 0,
     columns: Sequence[str] = POINTS_COLUMNS,
     run_id: str = RUN,
+    trace_header: str | None = None,
 ) -> bytes:
     """One record of these rows."""
     (record,) = encode_records(
@@ -39,7 +44,7 @@ def make_record(
         chunk=chunk,
         start=start,
         attempt_id=attempt_id,
-        trace_header=None,
+        trace_header=trace_header,
         columns=columns,
     )
     return record

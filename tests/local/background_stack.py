@@ -120,6 +120,28 @@ class BackgroundStack:
             aws_secret_access_key="local",
         )
 
+    def log_lines(self, *functions: str) -> list[str]:
+        """What the functions (ListUsers ...) have logged, each platform line and metric too."""
+        outputs = self.stack.stack.outputs
+        return [
+            message
+            for name in functions
+            for message in self.stack.emulator.functions.log_of(outputs[f"{name}FunctionName"]).messages()
+        ]
+
+    def traces(self) -> dict[str, list[str]]:
+        """{trace id: its documents} of all traces, as X-Ray hands them out."""
+        client = self.client("xray")
+        pages = client.get_paginator("get_trace_summaries").paginate(
+            StartTime=datetime.fromtimestamp(0, UTC), EndTime=datetime.now(UTC) + timedelta(minutes=1)
+        )
+        ids = [summary["Id"] for page in pages for summary in page["TraceSummaries"]]
+        found = {}
+        for start in range(0, len(ids), 5):
+            for trace in client.batch_get_traces(TraceIds=ids[start : start + 5])["Traces"]:
+                found[trace["Id"]] = [segment["Document"] for segment in trace["Segments"]]
+        return found
+
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, or what another statement left: committed."""
         address = self.stack.database
@@ -147,16 +169,18 @@ class BackgroundStack:
 
     def failure_documents(self, run_id: str) -> list[dict[str, Any]]:
         """Every failure record of the run."""
+        return [json.loads(body) for body in self.objects(f"runs/{run_id}/failures/").values()]
+
+    def objects(self, prefix: str) -> dict[str, str]:
+        """{key: body} of the run bucket's objects whose keys begin so."""
         client = self.client("s3")
         bucket = self.stack.stack.outputs["RunBucketName"]
         keys = [
             item["Key"]
-            for page in client.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"runs/{run_id}/failures/"
-            )
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             for item in page.get("Contents", [])
         ]
-        return [json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+        return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
 
     def _run(self) -> None:
         try:

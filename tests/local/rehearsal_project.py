@@ -11,6 +11,7 @@ BORROWED = (
     "batchctl",
     "migrations",
     "pipeline/tenant-group.schema.json",
+    "pipeline/group-deployer.yaml",
 )
 PARAMETERS = """\
 parameters:

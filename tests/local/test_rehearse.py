@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups
 from batchctl.local.database import connect, seed_users
 from batchctl.rehearse.rehearsal import Rehearsal, open_rehearsal
+from batchctl.rehearse.release import StageFailedError
 from tests.local.rehearsal_project import ROOT, make_project
 
 WAVES = {"canary": 0, "alpha": 1, "beta": 1}
@@ -35,11 +38,15 @@ def test_rehearsal_releases_every_group(tmp_path: Path) -> None:
     assert set(stages(done).values()) == {"released"}
 
 
-def test_rehearsal_leaves_later_waves_untouched_when_the_canary_fails(tmp_path: Path) -> None:
-    done = rehearse(make_project(tmp_path, WAVES), "--users", "30", "--fail", "canary", "--json")
+def test_rehearsal_releases_the_neighbours_and_leaves_later_waves_untouched_when_a_canary_fails(
+    tmp_path: Path,
+) -> None:
+    project = make_project(tmp_path, {"canary": 0, "twin": 0, "alpha": 1})
+
+    done = rehearse(project, "--users", "30", "--fail", "canary", "--json")
 
     assert done.returncode == 1
-    assert stages(done) == {"canary": "smoke run", "alpha": "untouched", "beta": "untouched"}
+    assert stages(done) == {"canary": "smoke run", "twin": "released", "alpha": "untouched"}
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: the release stopped: wave 0, group canary, smoke run: DryRunFailed")
     assert line.endswith("(untouched: wave 1)")
@@ -58,8 +65,9 @@ async def _release(rehearsal: Rehearsal, group: TenantGroup, users: int) -> dict
     await rehearsal.migrate(group)
     await asyncio.to_thread(seed_users, rehearsal.database_of(group), users)
     await rehearsal.deploy(group)
+    await rehearsal.smoke_run(group)
     execution = await rehearsal.emulator.state_machines.start(
-        rehearsal.stacks[group.name].outputs["UserBatchArn"], {"scheduled_time": "2026-01-01T00:10:00Z"}
+        rehearsal.stack_of(group).outputs["UserBatchArn"], {"scheduled_time": "2026-01-01T00:10:00Z"}
     )
     await execution.wait()
     account: dict[str, Any] = execution.output
@@ -77,7 +85,7 @@ def test_groups_that_run_at_the_same_time_touch_nothing_of_each_other(tmp_path: 
     alpha, beta, _ = read_groups(project)
 
     async def run() -> None:
-        async with open_rehearsal(project.template, 0, (), lambda _: None) as rehearsal:
+        async with open_rehearsal(project, 0, (), lambda _: None) as rehearsal:
             # GIVEN two groups with users of the same ids, 40 and 70 of them
             accounts = await asyncio.gather(_release(rehearsal, alpha, 40), _release(rehearsal, beta, 70))
 
@@ -87,11 +95,26 @@ def test_groups_that_run_at_the_same_time_touch_nothing_of_each_other(tmp_path: 
             assert len(_read(rehearsal, beta, "SELECT 1 FROM loyalty_points")) == 70
             assert _read(rehearsal, alpha, "SELECT tenant_group, users_listed FROM batch_run") == [("alpha", 40)]
             assert _read(rehearsal, beta, "SELECT tenant_group, users_listed FROM batch_run") == [("beta", 70)]
-            first, second = (rehearsal.stacks[name] for name in ("alpha", "beta"))
+            first, second = (rehearsal.stack_of(group) for group in (alpha, beta))
             shared = {name for name in first.outputs if first.outputs[name] == second.outputs[name]}
             assert shared <= {"DatabaseEndpoint"}
             for stack in (first, second):
                 listed = await rehearsal.emulator.aws.call("s3", "ListObjectsV2", Bucket=stack.outputs["RunBucketName"])
-                assert listed["KeyCount"] == 3  # started, listing, one chunk
+                keys = [item["Key"] for item in listed["Contents"] if not item["Key"].startswith("runs/dry-")]
+                assert len(keys) == 3  # started, listing, one chunk
+
+    asyncio.run(run())
+
+
+def test_deployment_names_step_and_cause_when_the_change_set_fails(tmp_path: Path) -> None:
+    project = Project(make_project(tmp_path, {"canary": 0}))
+    (canary,) = read_groups(project)
+
+    async def run() -> None:
+        async with open_rehearsal(project, 0, (), lambda _: None) as rehearsal:
+            rehearsal.template_url += ".gone"
+
+            with pytest.raises(StageFailedError, match=r"^change set: S3 error: The specified key does not exist"):
+                await rehearsal.deploy(canary)
 
     asyncio.run(run())

@@ -8,6 +8,7 @@ from emulator.stack.template_file import read_template
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = ROOT / "pipeline" / "codepipeline.yaml"
 DEPLOY_ROLES = ROOT / "pipeline" / "deploy-roles.yaml"
+GROUP_DEPLOYER = ROOT / "pipeline" / "group-deployer.yaml"
 ARTIFACT_STORE = ROOT / "pipeline" / "artifact-store.yaml"
 
 

@@ -3,13 +3,22 @@
 import re
 
 from emulator.stack.template_file import read_template
-from tests.pipeline.base_pipeline import DEPLOY_ROLES, ROOT, list_actions, list_statements, read_resources
+from tests.pipeline.base_pipeline import (
+    DEPLOY_ROLES,
+    GROUP_DEPLOYER,
+    ROOT,
+    list_actions,
+    list_statements,
+    read_resources,
+)
+from tests.template.asl_definitions import list_states, read_definitions
 
 # The prefix of the actions on each service's resources, where it is not the service's own name in lower case.
 _PREFIXES = {"Logs": "logs", "Serverless": "lambda", "StepFunctions": "states", "CodeDeploy": "codedeploy"}
 # Statements that AWS lets nobody narrow to a resource.
 _WITHOUT_RESOURCE = {
     "LogDelivery",
+    "OwnLogDelivery",
     "MappingsOfTheseFunctions",  # by the function, in its condition
     "NetworkIsRead",
     "SamplingRulesAreListed",
@@ -20,12 +29,38 @@ _CLOUDFORMATION = [statement for name, statement in _STATEMENTS if name.startswi
 
 
 def test_roles_have_the_names_that_the_rendered_pipeline_assumes() -> None:
-    from batchctl.groups.actions import CLOUDFORMATION_ROLE, DEPLOY_ROLE
+    from batchctl.groups.actions import DEPLOY_ROLE
 
     resources = read_resources(DEPLOY_ROLES)
 
     assert resources["DeployRole"]["Properties"]["RoleName"] == DEPLOY_ROLE
-    assert resources["CloudFormationRole"]["Properties"]["RoleName"] == CLOUDFORMATION_ROLE
+
+
+def test_group_deployer_has_the_name_and_the_roles_that_the_others_give_it() -> None:
+    from batchctl.groups.actions import DEPLOY_MACHINE
+
+    roles = read_resources(DEPLOY_ROLES)
+    machine = read_resources(GROUP_DEPLOYER)["DeployGroup"]["Properties"]
+    own = f"role/{roles['GroupDeployerRole']['Properties']['RoleName']}"
+    cloudformation = f"role/{roles['CloudFormationRole']['Properties']['RoleName']}"
+    source = roles["GroupDeployerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"][
+        "ArnLike"
+    ]
+
+    assert machine["Name"] == DEPLOY_MACHINE
+    assert machine["Type"] == "STANDARD"  # the action waits for no other
+    assert machine["Role"]["Fn::Sub"].endswith(own)
+    assert machine["DefinitionSubstitutions"]["CloudFormationRoleArn"]["Fn::Sub"].endswith(cloudformation)
+    assert source["aws:SourceArn"]["Fn::Sub"].endswith(f":stateMachine:{DEPLOY_MACHINE}")
+
+
+def test_stacks_cannot_change_the_machine_that_deploys_them() -> None:
+    from batchctl.groups.actions import DEPLOY_MACHINE
+
+    parameters = read_template(DEPLOY_ROLES)["Parameters"]
+    assert not DEPLOY_MACHINE.startswith(parameters["StackPrefix"]["Default"])
+    # And with no other prefix: it is lower case.
+    assert re.match(parameters["StackPrefix"]["AllowedPattern"].rstrip("$"), DEPLOY_MACHINE) is None
 
 
 def test_cloudformation_may_make_every_service_that_the_template_has() -> None:
@@ -58,7 +93,7 @@ def test_cloudformation_may_make_what_applies_the_schema_and_call_that_function_
 
 
 def test_statements_name_their_resources_where_aws_lets_them() -> None:
-    loose = {statement["Sid"] for _, statement in _STATEMENTS if statement["Resource"] == "*"}
+    loose = {statement.get("Sid") for _, statement in _STATEMENTS if statement["Resource"] == "*"}
 
     assert loose == _WITHOUT_RESOURCE
     assert [action for _, statement in _STATEMENTS for action in list_actions(statement) if "*" in action] == []
@@ -76,18 +111,59 @@ def test_identities_are_changed_under_the_stacks_names_alone_and_not_the_roles_t
     assert len(writing) == 3
     assert all("${StackPrefix}*" in str(statement["Resource"]) for statement in writing)
     assert {"iam:PassRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"} <= set(list_actions(deny))
-    assert "role/express-batch-deploy" in str(deny["Resource"])
-    assert "role/express-batch-cloudformation" in str(deny["Resource"])
+    for name in ("DeployRole", "GroupDeployerRole", "CloudFormationRole"):
+        role = read_resources(DEPLOY_ROLES)[name]["Properties"]["RoleName"]
+        assert f"role/{role}'" in str(deny["Resource"])
 
 
-def test_deploy_role_hands_on_one_role_to_cloudformation_and_starts_smoke_runs_alone() -> None:
+def test_deploy_role_starts_the_group_deployer_and_does_nothing_else() -> None:
     statements = [statement for name, statement in _STATEMENTS if name == "DeployRole"]
-    (passes,) = [item for item in statements if list_actions(item) == ["iam:PassRole"]]
     (starts,) = [item for item in statements if "states:StartExecution" in list_actions(item)]
+
+    assert starts["Resource"]["Fn::Sub"].endswith(":stateMachine:ExpressBatchDeployGroup")
+    assert {action for item in statements for action in list_actions(item)} == {
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "states:DescribeExecution",
+        "states:DescribeStateMachine",
+        "states:StartExecution",
+    }
+
+
+def test_group_deployer_may_call_just_what_its_definition_calls() -> None:
+    (definition,) = read_definitions(GROUP_DEPLOYER)
+    called = {
+        f"cloudformation:{action[0].upper()}{action[1:]}"
+        for state in list_states(definition.body)
+        for _, found, action in [str(state.body.get("Resource", "")).partition("aws-sdk:cloudformation:")]
+        if found
+    }
+    statements = [statement for name, statement in _STATEMENTS if name == "GroupDeployerRole"]
+    allowed = {action for item in statements for action in list_actions(item)}
+
+    assert called == {action for action in allowed if action.startswith("cloudformation:")}
+    # What a task that waits for an execution needs.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/stepfunctions-iam.html
+    assert {action for action in allowed if action.startswith(("states:", "events:"))} == {
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    }
+
+
+def test_group_deployer_hands_on_one_role_to_cloudformation_and_starts_smoke_runs_alone() -> None:
+    statements = {item["Sid"]: item for name, item in _STATEMENTS if name == "GroupDeployerRole"}
+    (passes,) = [item for item in statements.values() if list_actions(item) == ["iam:PassRole"]]
 
     assert passes["Resource"] == {"Fn::GetAtt": ["CloudFormationRole", "Arn"]}
     assert passes["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
-    assert starts["Resource"]["Fn::Sub"].endswith(":stateMachine:${StackPrefix}*-SmokeRun")
+    assert statements["SmokeRuns"]["Resource"]["Fn::Sub"].endswith(":stateMachine:${StackPrefix}*-SmokeRun")
+    assert statements["Stacks"]["Resource"]["Fn::Sub"].endswith(":stack/${StackPrefix}*/*")
 
 
 def test_only_the_pipelines_role_is_let_in() -> None:

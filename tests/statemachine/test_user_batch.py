@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -27,12 +28,15 @@ def test_happy_path_covers_every_user_once_and_returns_the_account() -> None:
     assert all(event["run_id"] == RUN_ID for event in batch.events_of("SyncUsers"))
 
 
-def test_happy_path_hands_the_listing_to_close_run_unchanged() -> None:
+def test_happy_path_hands_the_listing_to_close_run_with_the_time_when_all_began() -> None:
     batch = Batch()
 
     batch.run()
 
-    assert batch.events_of("CloseRun") == [batch.list_users(None)]
+    (event,) = batch.events_of("CloseRun")
+    (listing,) = batch.events_of("ListUsers")
+    assert event == {**batch.list_users(None), "execution_started_at": listing["execution_started_at"]}
+    assert datetime.fromisoformat(event["execution_started_at"]).tzinfo is not None
 
 
 def test_payloads_hold_no_users() -> None:
@@ -416,7 +420,8 @@ def test_redrive_runs_and_closes_its_own_users_under_its_own_id() -> None:
     assert (execution.status, execution.output["run_id"]) == ("SUCCEEDED", REDRIVE_ID)
     slices = [(event["run_id"], event["start"], event["end"]) for event in batch.events_of("SyncUsers")]
     assert sorted(slices) == [(REDRIVE_ID, 0, 10), (REDRIVE_ID, 10, 12)]
-    assert batch.events_of("CloseRun") == [redrive_listing()]
+    (closing,) = batch.events_of("CloseRun")
+    assert closing == redrive_listing(execution_started_at=closing["execution_started_at"])
 
 
 @pytest.mark.parametrize("status", ["NOTHING_TO_REDRIVE", "ALREADY_STARTED"])

@@ -10,9 +10,10 @@ _ALLOWED_BY_AWS = (
     # "BackoffRate: must be greater than or equal to 1.0": a JSON number, so 2 is 2.0.
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     re.compile(r"\.BackoffRate is \d+ but should be a Float$"),
-    # Both take a JSONata expression where the query language is JSONata.
+    # These take a JSONata expression where the query language is JSONata.
     # https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
     re.compile(r'\.MaxConcurrency is "\{%.+%\}" but should be numeric$'),
+    re.compile(r'\.Seconds is "\{%.+%\}" but should be an Integer$'),
     re.compile(r'\.TimeoutSeconds is "\{%.+%\}" but should be an Integer$'),
 )
 

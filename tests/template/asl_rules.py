@@ -28,7 +28,7 @@ _EXPRESS_SECONDS = 300
 _SERVICE_ERROR = re.compile(
     r"States\.(ALL|TaskFailed|Timeout|HeartbeatTimeout|Permissions|QueryEvaluationError|DataLimitExceeded|Runtime"
     r"|ExceedToleratedFailureThreshold|ItemReaderFailed|ResultWriterFailed|BranchFailed|NoChoiceMatched)"
-    r"|(Lambda|S3|Kinesis|Sfn)\.[A-Z][A-Za-z]+|Sandbox\.Timedout|Runtime\.[A-Z][A-Za-z]+"
+    r"|(Lambda|S3|Kinesis|Sfn|CloudFormation)\.[A-Z][A-Za-z]+|Sandbox\.Timedout|Runtime\.[A-Z][A-Za-z]+"
 )
 _EXPRESSION = re.compile(r"\{%\s*(.+?)\s*%\}", re.DOTALL)
 _SUM = re.compile(r"\$\{([A-Za-z0-9_]+)\}(?:\s*\+\s*(\d+))?")

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from express_batch.run_layout import chunk_key, failures_prefix, rejected_key, started_key
+from express_batch.run_layout import chunk_key, closed_key, failures_prefix, rejected_key, started_key
 
 from emulator.stack.template_file import read_template
 from tests.template.project_template import TEMPLATE
@@ -172,6 +172,7 @@ _REJECTED = rejected_key("shardId-000000000000", "495")
         ("SyncUsersRole", "s3:PutObject", {_FAILURE}),
         ("WriteRowsRole", "s3:PutObject", {_FAILURE, _REJECTED}),
         ("CloseRunRole", "s3:GetObject", {_FAILURE}),
+        ("CloseRunRole", "s3:PutObject", {closed_key(_RUN)}),
         ("UserBatchRole", "s3:PutObject", {_FAILURE}),
     ],
 )
@@ -182,7 +183,7 @@ def test_role_reaches_just_the_objects_that_its_step_uses(role: str, action: str
         if name == role and action in _actions(statement)
         for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
     ]
-    objects = {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED}
+    objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED}
 
     assert {key for key in objects if any(fnmatchcase(key, pattern) for pattern in patterns)} == allowed
 
@@ -191,4 +192,7 @@ def test_every_object_expires_when_its_run_is_old() -> None:
     rules = _resources("AWS::S3::Bucket")["RunBucket"]["LifecycleConfiguration"]["Rules"]
     prefixes = tuple(rule["Prefix"] for rule in rules if "ExpirationInDays" in rule)
 
-    assert all(key.startswith(prefixes) for key in (started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED))
+    assert all(
+        key.startswith(prefixes)
+        for key in (started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED)
+    )

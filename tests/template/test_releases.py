@@ -93,33 +93,50 @@ _WITHOUT_VERSION = {
 }
 
 
+def _description(function: str) -> tuple[str, dict[str, Any]]:
+    """What the function's versions are described by, and what its own variables stand for."""
+    text, variables = _RESOURCES[f"{function}Function"]["Properties"]["VersionDescription"]["Fn::Sub"]
+    return text, variables
+
+
 @pytest.mark.parametrize("function", _FUNCTIONS)
 def test_new_version_is_published_when_a_parameter_changes(function: str) -> None:
     """The alias would stay on the version before it, and the new value would do nothing."""
     properties = _RESOURCES[f"{function}Function"]["Properties"]
-    described = properties["VersionDescription"]["Fn::Sub"]
     properties = {name: value for name, value in properties.items() if name != "VersionDescription"}
-    text = described if isinstance(described, str) else described[0]
+    text, variables = _description(function)
     # Role and log group are attributes of resources; the alias and its alarms are no part of a version.
     shared = {
         name: _TEMPLATE["Globals"]["Function"][name] for name in ("Runtime", "Architectures", "Tracing", "Environment")
     }
     used = set(re.findall(r"'Ref': '(\w+)'", str([properties, shared]))) & set(_TEMPLATE["Parameters"])
 
-    assert used - set(re.findall(r"\$\{(\w+)\}", text)) - _WITHOUT_VERSION == set()
-    assert isinstance(described, str) or "DatabaseHost" in str(described[1]["Host"])
+    described = set(re.findall(r"\$\{(\w+)\}", text)) | set(_switches(variables).values())
+    assert used - described - _WITHOUT_VERSION == set()
+    assert "DATABASE_HOST" not in str(properties) or "DatabaseHost" in str(variables["Host"])
 
 
 @pytest.mark.parametrize("function", _FUNCTIONS)
 def test_description_of_a_version_fits_whatever_the_parameters_are(function: str) -> None:
     # https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html
-    described = read_template(TEMPLATE)["Resources"][f"{function}Function"]["Properties"]["VersionDescription"][
-        "Fn::Sub"
-    ]
-    text = described if isinstance(described, str) else described[0]
+    text, variables = _description(function)
     names = re.findall(r"\$\{(\w+)\}", text)
+    lengths = {"Host": "DatabaseHost"}
+    known = [len(_switches(variables)) if name == "Switches" else _longest(lengths.get(name, name)) for name in names]
 
-    assert len(names) - 1 + sum(_longest("DatabaseHost" if name == "Host" else name) for name in names) <= 256
+    assert len(names) - 1 + sum(known) <= 256
+
+
+def _switches(variables: dict[str, Any]) -> dict[str, str]:
+    """{letter: parameter} of the parameters that are on or off: a letter each, because their values would not fit."""
+    found = {}
+    for item in variables["Switches"]["Fn::Join"][1]:
+        condition, letter, other = item["Fn::If"]
+        (parameter,) = (part["Ref"] for part in _TEMPLATE["Conditions"][condition]["Fn::Equals"] if "Ref" in part)
+        assert (len(letter), other) == (1, "-")
+        assert len(_TEMPLATE["Parameters"][parameter]["AllowedValues"]) == 2
+        found[letter] = parameter
+    return found
 
 
 def test_new_version_is_published_when_a_layer_changes() -> None:

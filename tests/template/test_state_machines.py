@@ -14,6 +14,8 @@ from tests.template.project_template import ROOT, TEMPLATE
 
 _DEFINITIONS = read_definitions(TEMPLATE)
 _BY_NAME = pytest.mark.parametrize("definition", _DEFINITIONS, ids=[item.logical_id for item in _DEFINITIONS])
+_DEPLOYER = read_definitions(ROOT / "pipeline" / "group-deployer.yaml")
+_EVERY = pytest.mark.parametrize("definition", [*_DEFINITIONS, *_DEPLOYER], ids=lambda item: item.logical_id)
 
 
 def _lambda_targets(definition: Definition) -> Iterator[tuple[str, str]]:
@@ -32,14 +34,15 @@ def _resource(logical_id: str) -> dict[str, Any]:
 def test_template_has_state_machines_when_it_is_looked_at() -> None:
     # Without this the parametrised tests below could pass by being empty.
     assert "UserBatch" in {definition.logical_id for definition in _DEFINITIONS}
+    assert [definition.logical_id for definition in _DEPLOYER] == ["DeployGroup"]
 
 
-@_BY_NAME
+@_EVERY
 def test_definition_breaks_no_semantic_rule_when_checked(definition: Definition) -> None:
     assert check_definition(definition, *read_error_classes(ERRORS_MODULE)) == []
 
 
-@_BY_NAME
+@_EVERY
 def test_definition_keeps_the_grammar_when_statelint_reads_it(definition: Definition) -> None:
     assert find_grammar_problems(definition.body) == []
 

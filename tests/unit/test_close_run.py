@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from express_batch import ledger
 from express_batch.close_run import ClosingRequest, close_run
-from express_batch.errors import InvalidEventError
+from express_batch.errors import DatabaseUnavailableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
-from express_batch.run_layout import failures_prefix
+from express_batch.run_layout import closed_key, failures_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ class Stage:
         self.database = LedgerDatabase()
         self.observer = RecordingObserver()
         self.now = 1000.0
+        self.started: str | None = None
         self.arrivals: list[tuple[float, tuple[int, int, list[int]]]] = []
 
     def sleep(self, seconds: float) -> None:
@@ -57,7 +59,7 @@ class Stage:
 
     def close(self, wait_seconds: float = 0.0) -> dict[str, Any]:
         return close_run(
-            ClosingRequest.from_event(EVENT),
+            ClosingRequest.from_event({**EVENT, "execution_started_at": self.started}),
             tenant_group="blue",
             wait_seconds=wait_seconds,
             retention_days=7,
@@ -66,6 +68,7 @@ class Stage:
             observer=self.observer,
             clock=lambda: self.now,
             sleep=self.sleep,
+            now=lambda: 1_795_336_200.0 + self.now,
         )
 
 
@@ -244,6 +247,69 @@ def test_users_are_missing_and_not_lost_in_silence_when_their_failure_record_is_
     assert [(message, keys["key"]) for message, keys in stage.observer.warnings] == [("failure record unreadable", key)]
 
 
+def test_account_is_told_with_the_time_that_it_waited_for() -> None:
+    stage = Stage()
+    stage.write(0, list(range(10)))
+    stage.fail(1, [0])
+    stage.arrivals = [(1002.0, (1, 0, [1, 2, 3, 4]))]
+
+    answer = stage.close(wait_seconds=30)
+
+    line = stage.observer.line("run closed")
+    assert {name: line[name] for name in answer if name != "run_id"} == {
+        name: value for name, value in answer.items() if name != "run_id"
+    }
+    assert 2.0 <= line["waited_seconds"] < 4.0
+    assert line["ended_at"] - line["started_at"] == pytest.approx(line["waited_seconds"], abs=1e-5)
+    document = json.loads(stage.store.objects[closed_key(RUN)])
+    assert document == {"version": 1, "run_id": RUN, "redrive_of": None, "tenant_group": "blue", **line}
+
+
+def test_metrics_tell_the_account_and_the_seconds_since_the_execution_began() -> None:
+    stage = Stage()
+    stage.write(0, list(range(8)))
+    stage.fail(0, [8, 9], "ApiTimeoutError")
+    stage.started = "2026-11-22T08:30:00.000Z"  # 1,000 s before
+
+    stage.close()
+
+    assert stage.observer.metrics == {
+        ("RowsWritten", None): 8,
+        ("UsersFailed", None): 2,
+        ("UsersMissing", None): 5,
+        ("UsersFailedByReason", "ApiTimeoutError"): 2,
+        ("RunSeconds", None): 1000.0,
+    }
+
+
+def test_run_stays_closed_when_its_account_cannot_be_stored_as_an_object() -> None:
+    """GIVEN that S3 does not answer for it: ledger and log line have the account."""
+    stage = Stage()
+    stage.write(0, list(range(10)))
+    stage.write(1, list(range(5)))
+    stage.store.broken = (closed_key(RUN),)
+
+    assert stage.close()["status"] == "COMPLETE"
+
+    assert stage.database.statements[0][0].startswith("UPDATE batch_run")
+    assert [message for message, _ in stage.observer.warnings] == ["account of the run not stored"]
+    assert stage.observer.line("run closed")["status"] == "COMPLETE"
+
+
+def test_ledger_is_closed_before_the_object_is_written() -> None:
+    """GIVEN a ledger that cannot be closed: no object may say that the run is."""
+    stage = Stage()
+
+    def refuse(tx: Any, *_: object) -> None:
+        raise DatabaseUnavailableError("gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "close_run", refuse)
+        with pytest.raises(DatabaseUnavailableError):
+            stage.close()
+    assert closed_key(RUN) not in stage.store.objects
+
+
 POSITIONS = st.lists(st.integers(0, 12), max_size=12)
 
 
@@ -273,6 +339,9 @@ def test_every_listed_user_is_counted_exactly_once_whatever_is_written_and_faile
         {"run_id": "x"},
         {"users_listed": None},
         {"users_listed": 14},
+        {"execution_started_at": "yesterday"},
+        {"execution_started_at": "2026-11-22T08:30:00"},
+        {"execution_started_at": 7},
         {"chunks": None},
         {"chunks": [{}]},
         {"chunks": [{"chunk": 0, "user_count": 10}, {"chunk": 0, "user_count": 5}]},
@@ -306,5 +375,6 @@ def test_redrive_is_closed_under_its_own_id_and_forgets_by_the_time_of_its_run()
     )
 
     assert (account["run_id"], account["status"]) == (f"{RUN}-r2", "COMPLETE")
+    assert json.loads(stage.store.objects[f"runs/{RUN}-r2/closed.json"])["redrive_of"] == RUN
     (deleted,) = [parameters for statement, parameters in stage.database.statements if statement.startswith("DELETE")]
     assert deleted[:2] == ("blue", "20261115T083000Z")

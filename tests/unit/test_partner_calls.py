@@ -11,6 +11,7 @@ from express_batch.errors import (
     ApiThrottledError,
     ApiTimeoutError,
     ApiUnreachableError,
+    JobFailedError,
     MalformedAnswerError,
     PartnerApiError,
 )
@@ -210,21 +211,30 @@ def test_calls_at_once_are_never_more_than_allowed(calls_in_flight: int) -> None
 class BrokenJob(ValueJob):
     def make_row(self, user: User, answer: Any) -> Row:
         if answer == "bug":
-            raise AssertionError("the job's own bug")
+            raise AssertionError(f"the job's own bug, with the {answer}'s secret")
         return super().make_row(user, answer)
 
 
-def test_unexpected_error_of_the_job_propagates() -> None:
+def test_bug_of_the_job_is_told_by_its_place_and_without_its_text() -> None:
+    """Lambda logs an error's text, and this one holds what the partner answered."""
     partner = ScriptedPartner({"/a": [ANSWER], "/b": ["bug"], "/c": [ANSWER]})
 
-    with pytest.raises(AssertionError, match="the job's own bug"):
+    with pytest.raises(
+        JobFailedError, match=r"make_row raised AssertionError in test_partner_calls\.py, line \d+"
+    ) as bug:
         fetch(partner, ["a", "b", "c"], job=BrokenJob())
+    assert "secret" not in str(bug.value)
 
 
-def test_unexpected_error_of_the_job_propagates_when_others_run_out_of_time() -> None:
+def test_bug_of_the_job_is_told_when_it_is_in_the_call() -> None:
+    with pytest.raises(JobFailedError, match="call_api raised KeyError"):
+        fetch(ScriptedPartner({"/a": [KeyError("secret")]}), ["a"])
+
+
+def test_bug_of_the_job_is_told_when_others_run_out_of_time() -> None:
     script: dict[str, list[Any]] = {"/a": ["bug"], "/b": [ApiThrottledError("429", 1.0)]}
 
-    with pytest.raises(AssertionError, match="the job's own bug"):
+    with pytest.raises(JobFailedError):
         fetch(ScriptedPartner(script), ["a", "b"], job=BrokenJob(), seconds_left=5.0)
 
 

@@ -79,6 +79,19 @@ def test_settings_are_refused_when_a_chunk_would_hold_nobody() -> None:
         ListUsersSettings.from_environment({**DATABASE, "CHUNK_SIZE": "0"})
 
 
+def test_settings_tell_the_least_when_nothing_says_otherwise() -> None:
+    settings = SyncUsersSettings.from_environment(SYNC)
+
+    assert (settings.metrics, settings.user_ids_in_logs, settings.traced_calls_per_invocation) == ("Off", "hashed", 0)
+
+
+def test_settings_are_refused_when_what_to_tell_is_none_of_the_choices() -> None:
+    told = {"METRICS": "on", "USER_IDS_IN_LOGS": "no"}
+    for settings in (SyncUsersSettings, DatabaseSettings):
+        with pytest.raises(SettingsError, match=r"METRICS is 'on'.*USER_IDS_IN_LOGS is 'no'"):
+            settings.from_environment({**SYNC, **DATABASE, **told})
+
+
 def test_settings_do_not_show_the_password_when_printed() -> None:
     settings = DatabaseSettings.from_environment({**DATABASE, "DATABASE_PASSWORD": "hush-hush"})
 

@@ -22,7 +22,7 @@ from tests.fakes.row_stream import MemoryStream
 
 RUN = "20261122T083000Z"
 USERS = [User(f"u{number}", "acme") for number in range(10)]
-TRACE = "Root=1-67a-b;Parent=c;Sampled=1"
+TRACE = f"Root=1-67a2b3c4-{'0' * 24};Parent={'c' * 16};Sampled=1"
 ATTEMPT = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
@@ -33,7 +33,7 @@ class Stage:
         self.store = MemoryStore()
         self.store.put(chunk_key(RUN, 3), encode_chunk(RUN, 3, USERS))
         self.stream = stream or MemoryStream()
-        self.observer = RecordingObserver(TRACE)
+        self.observer = RecordingObserver(TRACE, traced_calls=2)
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -178,15 +178,63 @@ def test_slice_is_refused_when_it_ends_beyond_its_chunk() -> None:
     assert stage.stream.entries == []
 
 
-def test_spans_carry_counts_and_no_users() -> None:
+def test_spans_carry_summaries_and_no_users() -> None:
     stage = Stage(bad=("u3",))
     stage.sync()
 
-    assert stage.observer.spans == {
-        "read chunk": {},
-        "call partner API": {"synced": 3, "failed": 1},
-        "send rows": {},
-    }
+    assert stage.observer.spans["read chunk"] == {}
+    calls = stage.observer.spans["call partner API"]["calls"]
+    assert calls["count"] == 4
+    assert calls["p50"] == pytest.approx(100, rel=0.1)
+    assert stage.observer.spans["send rows"] == {
+        "records": 1, "record_bytes": len(stage.stream.entries[0].data),
+    }  # fmt: skip
+
+
+def test_line_tells_the_slice_in_numbers_with_a_few_users_for_each_reason() -> None:
+    stage = Stage(bad=("u1", "u2", "u3", "u4", "u5"))
+    before = time.time()
+
+    stage.sync(0, 10)
+
+    line = stage.observer.line("slice synced")
+    assert (line["start"], line["end"], line["users"], line["synced"], line["failed"]) == (0, 10, 10, 5, 5)
+    assert line["failed_by_reason"] == {"ApiRejectedError": 5}
+    assert line["sample_users"] == {"ApiRejectedError": ["u1", "u2", "u3"]}
+    assert (line["calls"], line["retries"], line["throttled"]) == (10, 0, 0)
+    assert sum(line["latency"].values()) == 10
+    assert (line["records"], line["record_bytes"]) == (1, len(stage.stream.entries[0].data))
+    assert before <= line["started_at"] <= line["ended_at"] <= time.time()
+    spent = line["read_seconds"] + line["call_seconds"] + line["send_seconds"]
+    assert 0 <= spent <= line["ended_at"] - line["started_at"] + 0.01
+
+
+def test_metrics_are_those_of_a_run_and_none_when_it_is_dry() -> None:
+    stage = Stage(bad=("u3",))
+    stage.sync()
+
+    assert stage.observer.metrics["UsersSynced", None] == 3
+    assert stage.observer.metrics["CallsThrottled", None] == 0
+    assert len(stage.observer.metrics["CallLatency", None]) == 4
+
+    dry_run_id = "dry-20261122T083000Z-1a2b3c4d"
+    stage = Stage()
+    stage.store.put(chunk_key(dry_run_id, 3), encode_chunk(dry_run_id, 3, USERS))
+    stage.sync(run_id=dry_run_id)
+    assert stage.observer.metrics == {}
+
+
+def test_slowest_calls_are_traced_when_the_invocation_is_sampled() -> None:
+    stage = Stage(bad=("u3",))
+    stage.sync()
+
+    assert len(stage.observer.calls) == 2
+    assert abs(stage.observer.calls[0].started_at - time.time()) < 60
+
+    stage = Stage()
+    stage.observer = RecordingObserver(TRACE.replace("Sampled=1", "Sampled=0"), traced_calls=2)
+    stage.sync()
+    assert stage.observer.calls == []
 
 
 def test_slice_that_begins_when_the_run_has_to_be_closed_calls_nobody_and_accounts_for_all() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+from pathlib import Path
 
 from emulator.services.xray.trace_store import TraceStore
 
@@ -13,6 +14,8 @@ _LARGEST_DATAGRAM = 65_536
 _DATAGRAMS_A_TURN = 500
 # linux/include/uapi/asm-generic/socket.h; Python has no name for it.
 _SO_RCVBUFFORCE = 33
+# The last column is drops. Source: https://docs.kernel.org/networking/proc_net_tcp.html, net/ipv4/udp.c
+_SOCKETS = Path("/proc/net/udp")
 
 
 class XRayDaemon:
@@ -40,6 +43,17 @@ class XRayDaemon:
         if receiver is not None:
             asyncio.get_running_loop().remove_reader(receiver)
             receiver.close()
+
+    def lost_datagrams(self) -> int:
+        """How many the system dropped because the buffer was full; 0 where it does not tell."""
+        if self._socket is None or not _SOCKETS.exists():
+            return 0
+        port = f":{self._socket.getsockname()[1]:04X}"
+        for line in _SOCKETS.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(port):
+                return int(fields[-1])
+        return 0
 
     def _receive(self, receiver: socket.socket) -> None:
         """Take what has come, up to a bound: others must have their turn."""

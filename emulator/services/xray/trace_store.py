@@ -23,6 +23,7 @@ class TraceCounts:
     bad: int = 0
     dropped_traces: int = 0
     dropped_documents: int = 0
+    lost_datagrams: int = 0  # that the system had no room for, as far as it tells
 
 
 class TraceStore:
@@ -66,6 +67,16 @@ class TraceStore:
     def trace_ids(self) -> list[str]:
         """All trace ids, the oldest first."""
         return list(self._traces)
+
+    def size_of(self, trace_id: str) -> int:
+        """Bytes of the documents of a trace, 0 for one that is not there."""
+        trace = self._traces.get(trace_id)
+        return 0 if trace is None else trace.size_bytes
+
+    def may_hold(self, trace_id: str, needles: tuple[bytes, ...]) -> bool:
+        """False where a text of `needles` is in none of the trace's documents, which are not parsed for that."""
+        documents = self._traces[trace_id].documents
+        return all(any(needle in document or b"\\u" in document for document in documents) for needle in needles)
 
     def documents(self, trace_id: str) -> list[dict[str, Any]]:
         """The parsed documents of a trace; those that are no JSON are counted as bad and left out."""

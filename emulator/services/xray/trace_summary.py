@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from emulator.services.xray.service_graph import services_of
+from emulator.services.xray.trace_tree import walk
+
 
 def start_time(documents: list[dict[str, Any]]) -> float:
     """When the trace's first segment began."""
@@ -18,7 +21,7 @@ def summarise_trace(trace_id: str, documents: list[dict[str, Any]]) -> dict[str,
     ended = max(float(each.get("end_time", each.get("start_time", started))) for each in documents)
     roots = [each for each in documents if "parent_id" not in each]
     root_end = max((float(each.get("end_time", started)) for each in roots), default=ended)
-    everything = [part for document in documents for part in _walk(document)]
+    everything = [part for document in documents for part in walk(document)]
     return {
         "Id": trace_id,
         "StartTime": datetime.fromtimestamp(started, UTC),
@@ -29,14 +32,8 @@ def summarise_trace(trace_id: str, documents: list[dict[str, Any]]) -> dict[str,
         "HasThrottle": any(part.get("throttle") for part in everything),
         "IsPartial": any(document.get("in_progress") for document in documents),
         "Annotations": _collect_annotations(everything),
+        "ServiceIds": [{"Name": name, "Names": [name], "Type": kind} for name, kind in services_of(documents)],
     }
-
-
-def _walk(segment: dict[str, Any]) -> list[dict[str, Any]]:
-    parts = [segment]
-    for part in parts:  # grows while it is walked: breadth first, without recursion on outside data
-        parts.extend(part.get("subsegments") or ())
-    return parts
 
 
 def _collect_annotations(parts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -41,12 +41,19 @@ PROVIDERS: dict[str, Provider] = {
 
 # What a developer has to know about a type that is not made; any type that is missing here gets the general sentence.
 _MEANINGS = {
+    "AWS::CloudWatch::Alarm": "nothing watches metrics here: ask CloudWatch for them by GetMetricData",
+    "AWS::CloudWatch::CompositeAlarm": "no alarm is evaluated here",
+    "AWS::CloudWatch::Dashboard": "there is no console to show it",
     "AWS::EC2::SecurityGroup": "there is no network to guard on this machine",
     "AWS::EC2::SecurityGroupEgress": "there is no network to guard on this machine",
     "AWS::EC2::SecurityGroupIngress": "there is no network to guard on this machine",
     "AWS::EC2::VPCEndpoint": "S3 is reached on the loopback",
+    "AWS::Logs::QueryDefinition": "there is no Logs Insights: read logs by FilterLogEvents",
     "AWS::RDS::DBProxy": "functions connect to the database itself: pinning and borrow time-outs do not happen here",
     "AWS::RDS::DBProxyTargetGroup": "functions connect to the database itself",
+    "AWS::SNS::Subscription": "nothing is delivered through it; a subscription in the topic itself is made",
+    "AWS::SNS::TopicPolicy": "no call is judged by it",
+    "AWS::XRay::Group": "traces are not grouped here: give GetTraceSummaries the group's FilterExpression",
     "AWS::XRay::SamplingRule": "every trace is taken here",
 }
 

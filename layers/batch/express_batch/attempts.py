@@ -56,7 +56,7 @@ class RunHistory:
     def scheduled_time(self) -> str:
         """For which the run was started, and so its redrives are."""
         claim = self.read_claim()
-        return scheduled_moment(self.original).isoformat() if claim is None else claim.scheduled_time
+        return (claim.scheduled_time if claim is not None else "") or scheduled_moment(self.original).isoformat()
 
     def find_redrives(self, accounts: Mapping[str, RunRow], now: float, execution: str) -> Redrives:
         """Redrives have ended when they are closed, or when their execution cannot live any more.

@@ -1,6 +1,7 @@
 """The claim of a run, started.json: which execution owns it, and since when."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 from express_batch.ports import ObjectStore
@@ -33,4 +34,6 @@ def read_claim(store: ObjectStore, run_id: str) -> Claim | None:
     if body is None:
         return None
     held = json.loads(body)
-    return Claim(str(held["execution"]), str(held["scheduled_time"]), float(held["claimed_at"]))
+    # A claim that does not say since when it is held is one that cannot be taken over.
+    claimed_at = float(held.get("claimed_at", math.inf))
+    return Claim(str(held["execution"]), str(held.get("scheduled_time", "")), claimed_at)

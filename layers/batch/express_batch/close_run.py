@@ -1,21 +1,24 @@
 """CloseRun: waits, bounded, until every listed user is written or failed, and says how the run ended."""
 
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 from express_batch import ledger
 from express_batch.database import Database
-from express_batch.errors import InvalidEventError
+from express_batch.errors import InvalidEventError, StorageRefusedError, StorageUnavailableError
 from express_batch.failures import FailedPosition, read_failures
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_run_id, failures_prefix, scheduled_moment
+from express_batch.run_layout import check_run_id, closed_key, failures_prefix, redrive_of, scheduled_moment
+from express_batch.start_time import read_start_time
 
+CLOSED_VERSION = 1
 FAILURE_READERS = 16
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
@@ -31,6 +34,7 @@ class ClosingRequest:
     run_id: str
     users_listed: int
     chunk_sizes: dict[int, int]
+    execution_started_at: float | None = None  # seconds since 1970
 
     @classmethod
     def from_event(cls, event: object) -> "ClosingRequest":
@@ -39,7 +43,7 @@ class ClosingRequest:
             raise InvalidEventError(f"the event is a {type(event).__name__}: expected run_id, users_listed and chunks")
         try:
             sizes = {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in event["chunks"]}
-            request = cls(check_run_id(event.get("run_id")), int(event["users_listed"]), sizes)
+            request = cls(check_run_id(event.get("run_id")), int(event["users_listed"]), sizes, read_start_time(event))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidEventError(
                 f"the event lacks users_listed or chunks ({type(error).__name__}): start UserBatch, which sends them"
@@ -89,39 +93,77 @@ def close_run(
     observer: Observer,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """{"run_id", "status", "users_listed", "rows_written", "users_failed", "users_missing", "failed_by_reason"}.
 
     Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError.
     """
-    deadline = clock() + wait_seconds
+    started_at, started = now(), clock()
+    deadline = started + wait_seconds
     failures = FailureReader(store, request.run_id, observer)
-    account, reasons = _count(request, tenant_group, database, failures)
-    pause = FIRST_PAUSE_SECONDS
-    while account.users_missing and clock() < deadline:
-        sleep(min(pause, max(0.0, deadline - clock())))
-        pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+    with observer.span("wait for rows") as span:
         account, reasons = _count(request, tenant_group, database, failures)
-    database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
-    _forget_old_writes(request.run_id, tenant_group, retention_days, database, observer)
-    observer.log(
-        "run closed",
-        status=account.status,
-        users_listed=account.users_listed,
-        rows_written=account.rows_written,
-        users_failed=account.users_failed,
-        users_missing=account.users_missing,
-        failed_by_reason=reasons,
-    )
-    return {
-        "run_id": request.run_id,
-        "status": account.status,
-        "users_listed": account.users_listed,
-        "rows_written": account.rows_written,
-        "users_failed": account.users_failed,
-        "users_missing": account.users_missing,
-        "failed_by_reason": reasons,
+        pause = FIRST_PAUSE_SECONDS
+        while account.users_missing and clock() < deadline:
+            sleep(min(pause, max(0.0, deadline - clock())))
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+            account, reasons = _count(request, tenant_group, database, failures)
+        span.describe(statements=database.take_activity().statements.summary())
+    waited_seconds = clock() - started
+    with observer.span("close run"):
+        database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
+        _forget_old_writes(request.run_id, tenant_group, retention_days, database, observer)
+    closed = {"status": account.status, **asdict(account), "failed_by_reason": reasons}
+    ended_at = now()
+    line = {
+        **closed,
+        "waited_seconds": round(waited_seconds, 6),
+        "execution_started_at": request.execution_started_at,
+        "started_at": started_at,
+        "ended_at": ended_at,
     }
+    head = {
+        "version": CLOSED_VERSION,
+        "run_id": request.run_id,
+        "redrive_of": redrive_of(request.run_id),
+        "tenant_group": tenant_group,
+    }
+    _store_closed(store, request.run_id, {**head, **line}, observer)
+    observer.log("run closed", **line)
+    _measure(account, reasons, request.execution_started_at, ended_at, observer)
+    return {"run_id": request.run_id, **closed}
+
+
+def _store_closed(store: ObjectStore, run_id: str, document: Mapping[str, Any], observer: Observer) -> None:
+    """The account as an object, after the ledger has it.
+
+    The ledger decides how a run ended, and the log line has the same account: when the object cannot be stored, the run
+    stays closed and reports do without it. A crash in between makes the state machine call again, which writes both.
+    """
+    try:
+        store.put(closed_key(run_id), json.dumps(document).encode())
+    except (StorageUnavailableError, StorageRefusedError) as error:
+        observer.warn("account of the run not stored", key=closed_key(run_id), reason=str(error))
+
+
+def _measure(
+    account: ledger.RunAccount,
+    reasons: Mapping[str, int],
+    execution_started_at: float | None,
+    ended_at: float,
+    observer: Observer,
+) -> None:
+    observer.measure(
+        "Count",
+        RowsWritten=account.rows_written,
+        UsersFailed=account.users_failed,
+        UsersMissing=account.users_missing,
+    )
+    for reason, count in reasons.items():
+        observer.measure("Count", reason, UsersFailedByReason=count)
+    if execution_started_at is not None:
+        observer.measure("Seconds", RunSeconds=round(ended_at - execution_started_at, 3))
 
 
 def _forget_old_writes(

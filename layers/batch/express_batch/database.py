@@ -1,9 +1,11 @@
 """What the logic asks of the database, as protocols, and the two ways in which it refuses."""
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from express_batch.job_contract import User
+from express_batch.latency import LatencyHistogram
 
 T = TypeVar("T")
 
@@ -44,8 +46,23 @@ class Transaction(Protocol):
         ...
 
 
+@dataclass
+class DatabaseActivity:
+    """What a Database has done, as a report tells it."""
+
+    # From when the last transaction was asked for until the database's first answer in it: connecting where there was
+    # no connection, the repeats of that, and the answer to BEGIN. A proxy takes the client's connection at once and
+    # lets a transaction's first statement wait until it has borrowed one of the database's: that wait is in it, too.
+    borrow_seconds: float = 0.0
+    statements: LatencyHistogram = field(default_factory=LatencyHistogram)
+
+
 class Database(Protocol):
     """A connection that is made when first used and replaced when broken."""
+
+    def take_activity(self) -> DatabaseActivity:
+        """What was done since this was last asked."""
+        ...
 
     def run_transaction(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, committed. A dead-lock or a lost connection runs `work` again.

@@ -11,6 +11,7 @@ BatchError
     ├── ChunkUnreadableError        a chunk object that is missing, not JSON or of another run
     ├── ListingTooLargeError        more chunks than a state payload holds
     ├── JobQueryError               the job's SELECT is refused by the database
+    ├── JobFailedError              the job's code raised what no answer explains: a bug of it
     ├── StorageRefusedError         S3 refuses for good: no permission, no such bucket
     ├── SchemaError                 the ledger's tables are missing or differ
     ├── RecordTooLargeError         one row alone passes the stream's record limit
@@ -74,6 +75,10 @@ class ListingTooLargeError(PermanentError):
 
 class JobQueryError(PermanentError):
     """The database refuses the job's query."""
+
+
+class JobFailedError(PermanentError):
+    """The job's code raised something that no answer explains."""
 
 
 class StorageRefusedError(PermanentError):

@@ -18,6 +18,7 @@ from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
 from express_batch.redrive import RedriveRequest, list_redrive
 from express_batch.run_layout import listing_key, make_dry_run_id, make_run_id, started_key
+from express_batch.start_time import read_start_time
 
 # A dry run's counts travel in the state's payload, and nobody pays for a rehearsal with a whole run's calls.
 MAX_DRY_RUN_USERS = 1000
@@ -27,11 +28,11 @@ MAX_DRY_RUN_USERS = 1000
 class StartRequest:
     """What the state machine hands to ListUsers."""
 
-    scheduled_time: (
-        str  # of a redrive no time, so that a release that knows none refuses it instead of running everybody
-    )
+    # Of a redrive it is no time, so that a release that knows no redrives refuses it instead of running everybody.
+    scheduled_time: str
     execution: str  # the same for every attempt of one execution, different for a duplicate of it
     dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
+    execution_started_at: float | None = None  # seconds since 1970
     redrive: RedriveRequest | None = None  # which run is to be run again; None where the run is one of its own
 
     @classmethod
@@ -50,7 +51,7 @@ class StartRequest:
         redrive = RedriveRequest.from_event(event)
         if redrive is not None and users is not None:
             raise InvalidEventError("the event asks for a dry run and for a redrive: one of them")
-        return cls(event["scheduled_time"], event["execution"], users, redrive)
+        return cls(event["scheduled_time"], event["execution"], users, read_start_time(event), redrive)
 
 
 def list_users(
@@ -71,12 +72,14 @@ def list_users(
     of another run that are not written (redrive.py).
     Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError.
     """
+    started_at = now()
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
     if request.redrive is not None:
         return list_redrive(
             request.redrive,
             execution=request.execution,
+            execution_started_at=request.execution_started_at,
             tenant_group=tenant_group,
             chunk_size=chunk_size,
             database=database,
@@ -88,20 +91,36 @@ def list_users(
     run_id = (
         make_dry_run_id(request.scheduled_time, request.execution) if is_dry else make_run_id(request.scheduled_time)
     )
-    if not is_dry and not _claim_run(store, run_id, request, now()):
-        observer.log("run already started", run_id=run_id)
+    observer.identify(run_id=run_id)
+    if not is_dry and not _claim_run(store, run_id, request, started_at):
+        observer.log("run already started")
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
-    with closing(database.stream_users(job.SELECT_USERS)) as users:
+    with observer.span("list users") as span, closing(database.stream_users(job.SELECT_USERS)) as users:
         taken = ((user, None) for user in islice(users, request.dry_run_users))
         answer = write_listing(store, run_id, taken, chunk_size)
-    listed, chunks = answer["users_listed"], answer["chunks"]
+        listed, chunks = answer["users_listed"], len(answer["chunks"])
+        span.annotate(users_listed=listed, chunks=chunks)
+
+    def tell(message: str) -> None:
+        observer.log(
+            message,
+            users_listed=listed,
+            chunks=chunks,
+            started_at=started_at,
+            ended_at=now(),
+            execution_started_at=request.execution_started_at,
+        )
+
     if is_dry:
-        observer.log("users listed for a dry run", run_id=run_id, users_listed=listed, chunks=len(chunks))
+        tell("users listed for a dry run")
         return {**answer, "dry_run": True}
-    database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+    with observer.span("open run") as span:
+        database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
+        span.describe(statements=database.take_activity().statements.summary())
     store.put(listing_key(run_id), json.dumps(answer).encode())
-    observer.log("users listed", run_id=run_id, users_listed=listed, chunks=len(chunks))
+    tell("users listed")
+    observer.measure("Count", UsersListed=listed)
     return answer
 
 

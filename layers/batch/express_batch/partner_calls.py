@@ -2,10 +2,19 @@
 
 import asyncio
 import random
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
 
-from express_batch.errors import ApiThrottledError, MalformedAnswerError, PartnerApiError, TimeLeftError
+from express_batch.call_tally import CallTally
+from express_batch.errors import (
+    ApiThrottledError,
+    JobFailedError,
+    MalformedAnswerError,
+    PartnerApiError,
+    TimeLeftError,
+)
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
 from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
@@ -36,6 +45,7 @@ class SliceAnswers:
 
     rows: list[SyncedRow]
     failures: list[UserFailure]
+    tally: CallTally = field(default_factory=CallTally, compare=False)
 
 
 async def fetch_slice(
@@ -49,14 +59,23 @@ async def fetch_slice(
     now_microseconds: Callable[[], int],
     policy: RetryPolicy | None = None,
     jitter: Callable[[], float] = random.random,
+    tally: CallTally | None = None,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
-    the rows which are there can still be sent.
+    the rows which are there can still be sent. `tally` takes each call, by the loop's clock. Raises JobFailedError.
     """
+    loop = asyncio.get_running_loop()
     caller = _SliceCaller(
-        job, api, policy or RetryPolicy(), jitter, now_microseconds, asyncio.get_running_loop().time() + seconds_left
+        job,
+        api,
+        policy or RetryPolicy(),
+        jitter,
+        now_microseconds,
+        loop.time,
+        loop.time() + seconds_left,
+        tally or CallTally(),
     )
     work = enumerate(users, first_position)
     workers = [
@@ -83,7 +102,7 @@ async def fetch_slice(
                     "the invocation's time ran out before an answer came",
                 )
             )
-    return SliceAnswers(caller.rows, caller.failures)
+    return SliceAnswers(caller.rows, caller.failures, caller.tally)
 
 
 class _SliceCaller:
@@ -96,7 +115,9 @@ class _SliceCaller:
         policy: RetryPolicy,
         jitter: Callable[[], float],
         now_microseconds: Callable[[], int],
+        clock: Callable[[], float],
         deadline: float,
+        tally: CallTally,
     ) -> None:
         self.rows: list[SyncedRow] = []
         self.failures: list[UserFailure] = []
@@ -105,7 +126,9 @@ class _SliceCaller:
         self._policy = policy
         self._jitter = jitter
         self._now_microseconds = now_microseconds
+        self._clock = clock
         self._deadline = deadline
+        self.tally = tally
         self._column_count = len(job.TABLE.columns)
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
@@ -122,10 +145,14 @@ class _SliceCaller:
 
     async def _fetch_row(self, user: User) -> Row:
         failed = 0
+        tally = self.tally
         while True:
+            tally.calls += 1
+            started = self._clock()
             try:
                 answer = await self._job.call_api(self._api, user)
             except PartnerApiError as error:
+                tally.add_error(user, started, self._clock(), error)
                 if not error.retryable:
                     raise
                 if isinstance(error, ApiThrottledError):
@@ -138,13 +165,24 @@ class _SliceCaller:
                     if failed >= self._policy.max_attempts:
                         raise
                     delay = self._policy.delay_after(failed, self._jitter)
-                if asyncio.get_running_loop().time() + delay >= self._deadline:
+                if self._clock() + delay >= self._deadline:
                     raise
                 await asyncio.sleep(delay)
+                tally.retries += 1
+            except Exception as error:
+                raise _describe_bug("call_api", error) from error
             else:
+                tally.add_answer(user, started, self._clock())
                 return self._make_row(user, answer)
 
     def _make_row(self, user: User, answer: object) -> Row:
+        try:
+            return self._check_row(user, answer)
+        except MalformedAnswerError as error:
+            self.tally.api_errors[type(error).__name__] += 1
+            raise
+
+    def _check_row(self, user: User, answer: object) -> Row:
         try:
             row = tuple(self._job.make_row(user, answer))
         except MALFORMED_ERRORS as error:
@@ -152,6 +190,10 @@ class _SliceCaller:
             raise MalformedAnswerError(
                 f"the job could not make a row of the answer ({type(error).__name__})"
             ) from error
+        except PartnerApiError:
+            raise
+        except Exception as error:
+            raise _describe_bug("make_row", error) from error
         if len(row) != self._column_count:
             raise MalformedAnswerError(f"the job made {len(row)} values for {self._column_count} columns")
         characters = 0
@@ -169,3 +211,12 @@ class _SliceCaller:
                 "keep large values out of the job's row"
             )
         return row
+
+
+def _describe_bug(part: str, error: Exception) -> JobFailedError:
+    """The class and the place: Lambda logs an error's text, and this one's may hold what the partner answered."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return JobFailedError(
+        f"the job's {part} raised {type(error).__name__} in {PurePath(place.filename).name}, line {place.lineno}: "
+        "mend layers/job"
+    )

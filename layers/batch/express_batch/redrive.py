@@ -58,6 +58,7 @@ def list_redrive(
     request: RedriveRequest,
     *,
     execution: str,
+    execution_started_at: float | None,
     tenant_group: str,
     chunk_size: int,
     database: Database,
@@ -71,19 +72,22 @@ def list_redrive(
     run is made of it. Raises RedriveRefusedError, ListingTooLargeError, DatabaseUnavailableError,
     StorageUnavailableError, SchemaError.
     """
+    started_at = now()
+    observer.identify(run_id=request.run_id)
     if is_dry_run(request.run_id):
         raise RedriveRefusedError(f"{request.run_id} is a dry run, which writes nothing: start a run")
     original = original_of(request.run_id)
     history = RunHistory(original, tenant_group=tenant_group, database=database, store=store, observer=observer)
     accounts = history.read_accounts()
-    _check_has_ended(history, accounts, store, now())
-    redrives = history.find_redrives(accounts, now(), execution)
+    _check_has_ended(history, accounts, store, started_at)
+    redrives = history.find_redrives(accounts, started_at, execution)
     if request.only_asks:
         return _tell_left(request, history, accounts, redrives)
     if redrives.owner is not None and redrives.owner.execution != execution:
         return _start_nothing(redrives.next_id, original, "ALREADY_STARTED", observer)
 
-    left = history.read_left(redrives.ended, accounts, with_reasons=bool(request.reasons))
+    with observer.span("find users left"):
+        left = history.read_left(redrives.ended, accounts, with_reasons=bool(request.reasons))
     places = list(left.places(request.reasons))
     if not places:
         return _start_nothing(original, original, NOTHING_LEFT, observer)
@@ -94,22 +98,30 @@ def list_redrive(
     if redrives.owner is None and not store.put_if_absent(started_key(run_id), claim.encode()):
         return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
 
-    answer = {**write_listing(store, run_id, history.read_users(places), chunk_size), "redrive_of": original}
+    observer.identify(run_id=run_id)
+    with observer.span("list users") as span:
+        answer = {**write_listing(store, run_id, history.read_users(places), chunk_size), "redrive_of": original}
+        span.annotate(users_listed=len(places), chunks=len(answer["chunks"]))
 
     def open_run(tx: Transaction) -> None:
         ledger.open_run(tx, tenant_group, run_id, scheduled_time, len(places))
         ledger.link_redrive(tx, tenant_group, run_id, original)
 
-    database.run_transaction(open_run)
+    with observer.span("open run") as span:
+        database.run_transaction(open_run)
+        span.describe(statements=database.take_activity().statements.summary())
     store.put(listing_key(run_id), json.dumps(answer).encode())
     observer.log(
-        "users listed for a redrive",
-        run_id=run_id,
-        redrive_of=original,
+        "users listed",
         users_listed=len(places),
         chunks=len(answer["chunks"]),
+        started_at=started_at,
+        ended_at=now(),
+        execution_started_at=execution_started_at,
+        redrive_of=original,
         reasons=list(request.reasons),
     )
+    observer.measure("Count", UsersListed=len(places))
     return answer
 
 
@@ -131,7 +143,8 @@ def _check_has_ended(history: RunHistory, accounts: dict[str, RunRow], store: Ob
 
 
 def _start_nothing(run_id: str, original: str, status: str, observer: Observer) -> dict[str, Any]:
-    observer.log("redrive not started", run_id=run_id, redrive_of=original, status=status)
+    observer.identify(run_id=run_id)
+    observer.log("redrive not started", redrive_of=original, status=status)
     return {
         "run_id": run_id,
         "started": False,

@@ -1,4 +1,4 @@
-"""Where everything of a run lies in the run bucket: runs/<run_id>/{started.json, listing.json, chunks/, failures/}."""
+"""Where everything of a run lies in the run bucket: runs/<run_id>/{started,listing,closed}.json, chunks/, failures/."""
 
 import datetime
 import hashlib
@@ -87,6 +87,11 @@ def started_key(run_id: str) -> str:
 def listing_key(run_id: str) -> str:
     """What ListUsers answered, once every chunk is there; a claim without it may be a dead execution's."""
     return f"runs/{run_id}/listing.json"
+
+
+def closed_key(run_id: str) -> str:
+    """How the run ended, for whoever reports on it and does not reach the database."""
+    return f"runs/{run_id}/closed.json"
 
 
 def chunk_key(run_id: str, chunk: int) -> str:

@@ -58,15 +58,30 @@ def _parse_value(text: str, field_type: object) -> str | int | float:
 
 
 @dataclass(frozen=True)
-class DatabaseSettings(Settings):
+class ObservedSettings(Settings):
+    """Whose stack it is and what a function tells of itself; where nothing says so, the least."""
+
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "metrics": ("Active", "Off"),
+        "user_ids_in_logs": ("plain", "hashed"),
+    }
+
+    tenant_group: str
+    metrics: str = field(default="Off", kw_only=True)
+    user_ids_in_logs: str = field(default="hashed", kw_only=True)
+    traced_calls_per_invocation: int = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True)
+class DatabaseSettings(ObservedSettings):
     """Where the database is and how a function proves who it is."""
 
     CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **ObservedSettings.CHOICES,
         "database_auth": ("iam", "password"),
         "database_tls": ("verify", "off"),
     }
 
-    tenant_group: str
     run_bucket: str
     database_host: str
     database_port: int
@@ -102,12 +117,15 @@ class CloseRunSettings(DatabaseSettings):
 
 
 @dataclass(frozen=True)
-class SyncUsersSettings(Settings):
+class SyncUsersSettings(ObservedSettings):
     """Settings of sync_users. It never touches the database, so it needs no VPC and no NAT."""
 
-    LEAST: ClassVar[Mapping[str, float]] = {"calls_in_flight": 1, "partner_api_timeout_seconds": 0.1}
+    LEAST: ClassVar[Mapping[str, float]] = {
+        "calls_in_flight": 1,
+        "partner_api_timeout_seconds": 0.1,
+        "traced_calls_per_invocation": 0,
+    }
 
-    tenant_group: str
     run_bucket: str
     row_stream: str
     calls_in_flight: int

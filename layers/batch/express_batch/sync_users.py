@@ -1,14 +1,17 @@
 """SyncUsers: calls the partner API for a slice's users and sends their rows to the stream."""
 
+import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from express_batch.call_tally import CallTally, SlowCall
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.errors import ChunkUnreadableError
-from express_batch.failures import write_user_failures
+from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import Job, PartnerApi
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
@@ -18,6 +21,7 @@ from express_batch.stream_record import encode_records
 
 # Kept back of the invocation's time for sending the rows and storing the failures.
 SENDING_SECONDS = 5.0
+SAMPLE_USERS = 3  # named in the log line for each reason of failing
 
 
 class PartnerApiRunner(Protocol):
@@ -50,9 +54,9 @@ def sync_users(
 ) -> dict[str, int]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
-    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError.
+    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
     """
-    started = time.monotonic()
+    started_at, started = time.time(), time.monotonic()
     with observer.span("read chunk"):
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
@@ -60,10 +64,14 @@ def sync_users(
             f"chunk {slice_.chunk} of run {slice_.run_id} has {len(users)} users, the slice ends at {slice_.end}: "
             "start a new run"
         )
+    read = time.monotonic()
 
     with observer.span("call partner API") as span:
-        answers = partner.run(
-            lambda api: fetch_slice(
+        slowest: list[SlowCall] = []
+
+        async def call(api: PartnerApi) -> SliceAnswers:
+            tally = CallTally(observer.traced_calls)
+            answers = await fetch_slice(
                 users[slice_.start : slice_.end],
                 first_position=slice_.start,
                 job=job,
@@ -71,25 +79,23 @@ def sync_users(
                 calls_in_flight=calls_in_flight,
                 seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started)),
                 now_microseconds=lambda: time.time_ns() // 1000,
+                tally=tally,
             )
-        )
-        span.annotate(synced=len(answers.rows), failed=len(answers.failures))
+            slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
+            return answers
 
-    with observer.span("send rows"):
-        entries = [
-            StreamEntry(f"{slice_.chunk}-{slice_.start}", record)
-            for record in encode_records(
-                answers.rows,
-                run_id=slice_.run_id,
-                chunk=slice_.chunk,
-                start=slice_.start,
-                attempt_id=invocation.request_id,
-                trace_header=observer.trace_header,
-                columns=job.TABLE.columns,
-            )
-        ]
+        answers = partner.run(call)
+        span.describe(calls=answers.tally.latency.summary())
+        observer.add_calls(slowest)
+    called = time.monotonic()
+
+    with observer.span("send rows") as span:
+        entries = _make_entries(answers, slice_, invocation, job, observer)
         if not is_dry_run(slice_.run_id):
             stream.put_records(entries, deadline=started + invocation.seconds_left - 1.0)
+        record_bytes = sum(len(entry.data) for entry in entries)
+        span.describe(records=len(entries), record_bytes=record_bytes)
+    sent = time.monotonic()
     if answers.failures:
         write_user_failures(
             store,
@@ -99,7 +105,66 @@ def sync_users(
             name=f"{slice_.chunk:05d}-{slice_.start:05d}",
             failures=answers.failures,
         )
+    observer.annotate(synced=len(answers.rows), failed=len(answers.failures))
+    observer.log(
+        "slice synced",
+        start=slice_.start,
+        end=slice_.end,
+        users=slice_.end - slice_.start,
+        **_describe_answers(answers, observer),
+        started_at=started_at,
+        ended_at=time.time(),
+        read_seconds=round(read - started, 6),
+        call_seconds=round(called - read, 6),
+        send_seconds=round(sent - called, 6),
+        records=len(entries),
+        record_bytes=record_bytes,
+    )
+    if not is_dry_run(slice_.run_id):
+        observer.measure("Count", UsersSynced=len(answers.rows), CallsThrottled=answers.tally.throttled)
+        observer.measure_latency(CallLatency=answers.tally.latency)
     return {"synced": len(answers.rows), "failed": len(answers.failures)}
+
+
+def _make_entries(
+    answers: SliceAnswers, slice_: Slice, invocation: Invocation, job: Job, observer: Observer
+) -> list[StreamEntry]:
+    return [
+        StreamEntry(f"{slice_.chunk}-{slice_.start}", record)
+        for record in encode_records(
+            answers.rows,
+            run_id=slice_.run_id,
+            chunk=slice_.chunk,
+            start=slice_.start,
+            attempt_id=invocation.request_id,
+            trace_header=observer.trace_header,
+            columns=job.TABLE.columns,
+        )
+    ]
+
+
+def _describe_answers(answers: SliceAnswers, observer: Observer) -> dict[str, Any]:
+    """What came of the slice, as the log line has it: counts, and a few users for each reason of failing."""
+    tally = answers.tally
+    return {
+        "synced": len(answers.rows),
+        "failed": len(answers.failures),
+        "failed_by_reason": dict(Counter(failure.reason for failure in answers.failures)),
+        "sample_users": _sample_users(answers.failures, observer),
+        "calls": tally.calls,
+        "retries": tally.retries,
+        "throttled": tally.throttled,
+        "api_errors": dict(tally.api_errors),
+        "latency": tally.latency.by_bucket(),
+    }
+
+
+def _sample_users(failures: Sequence[UserFailure], observer: Observer) -> dict[str, list[str]]:
+    samples: dict[str, list[str]] = defaultdict(list)
+    for failure in sorted(failures, key=lambda failure: failure.position):
+        if len(samples[failure.reason]) < SAMPLE_USERS:
+            samples[failure.reason].append(observer.show_user(failure.user_id))
+    return dict(samples)
 
 
 def _seconds_for_calls(slice_: Slice, invocation_seconds: float) -> float:

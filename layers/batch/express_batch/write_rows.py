@@ -3,18 +3,19 @@
 import base64
 import binascii
 import json
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from express_batch import ledger
 from express_batch.chunks import read_chunk
-from express_batch.database import Database, TableMismatchError, Transaction
+from express_batch.database import Database, DatabaseActivity, TableMismatchError, Transaction
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import Table, User
-from express_batch.observability import Observer
+from express_batch.observability import OK, Observer
 from express_batch.ports import ObjectStore
 from express_batch.positions import pack_positions
 from express_batch.run_layout import rejected_key
@@ -32,6 +33,25 @@ class RefusedRow:
     detail: str
 
 
+@dataclass(frozen=True)
+class RunShare:
+    """What a batch holds of one run."""
+
+    run_id: str
+    records: list[StreamRecord]
+    oldest_arrival: float  # of its records in the stream, seconds since 1970
+
+    @property
+    def chunks(self) -> list[int]:
+        """The chunks that the records are of."""
+        return sorted({record.chunk for record in self.records})
+
+    @property
+    def rows(self) -> int:
+        """How many rows the records hold."""
+        return sum(len(record.rows) for record in self.records)
+
+
 def write_rows(
     event: Any,
     *,
@@ -47,31 +67,102 @@ def write_rows(
     failure record. Neither blocks the shard. Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError;
     the mapping then repeats the batch, which is harmless since rows and ledger are idempotent.
     """
-    records = _read_records(event, store, observer)
-    if records:
-        with observer.span("write rows") as span:
-            refused = database.run_transaction(lambda tx: _write_records(tx, records, tenant_group, table, store))
-            rows = sum(len(record.rows) for record in records)
-            span.annotate(records=len(records), rows=rows, refused=len(refused))
-        observer.log("rows written", records=len(records), rows=rows - len(refused), refused=len(refused))
+    started_at = time.time()
+    arrived = _read_records(event, store, observer)
+    if arrived:
+        shares = _share_by_run(arrived)
+        observer.annotate(run_id=" ".join(share.run_id for share in shares), records=len(arrived))
+        outcome = OK
+        refused: list[RefusedRow] = []
+        try:
+            records = [record for record, _ in arrived]
+            with observer.span("write rows") as span:
+                refused = database.run_transaction(lambda tx: _write_records(tx, records, tenant_group, table, store))
+                span.annotate(rows=sum(share.rows for share in shares), refused=len(refused))
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            activity = database.take_activity()
+            for share in shares:
+                _tell_run(share, started_at, outcome, activity, observer)
+        _tell_batch(shares, refused, started_at, activity, observer)
     # https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     return {"batchItemFailures": []}
 
 
-def _read_records(event: Any, store: ObjectStore, observer: Observer) -> list[StreamRecord]:
+def _share_by_run(arrived: Sequence[tuple[StreamRecord, float]]) -> list[RunShare]:
+    by_run: dict[str, list[tuple[StreamRecord, float]]] = defaultdict(list)
+    for record, arrival in arrived:
+        by_run[record.run_id].append((record, arrival))
+    return [
+        RunShare(run_id, [record for record, _ in items], min(arrival for _, arrival in items))
+        for run_id, items in sorted(by_run.items())
+    ]
+
+
+def _tell_run(share: RunShare, started_at: float, outcome: str, activity: DatabaseActivity, observer: Observer) -> None:
+    """Into the run's own trace, below the SyncUsers that sent the first of its records here."""
+    observer.tell_trace(
+        share.records[0].trace_header,
+        "WriteRows",
+        started_at,
+        outcome,
+        part="database",
+        summary={"borrow_seconds": round(activity.borrow_seconds, 3), "statements": activity.statements.summary()},
+        run_id=share.run_id,
+        records=len(share.records),
+        rows=share.rows,
+    )
+
+
+def _tell_batch(
+    shares: Sequence[RunShare],
+    refused: Sequence[RefusedRow],
+    started_at: float,
+    activity: DatabaseActivity,
+    observer: Observer,
+) -> None:
+    ended_at = time.time()
+    refused_by_run = Counter(row.record.run_id for row in refused)
+    batch_rows = sum(share.rows for share in shares) - len(refused)
+    for share in shares:
+        observer.log(
+            "rows written",
+            run_id=share.run_id,
+            chunks=share.chunks,
+            records=len(share.records),
+            rows=share.rows - refused_by_run[share.run_id],
+            refused=refused_by_run[share.run_id],
+            batch_records=sum(len(other.records) for other in shares),
+            batch_rows=batch_rows,
+            iterator_age_seconds=round(max(0.0, started_at - share.oldest_arrival), 3),
+            borrow_seconds=round(activity.borrow_seconds, 6),
+            write_seconds=round(max(0.0, ended_at - started_at - activity.borrow_seconds), 6),
+            started_at=started_at,
+            ended_at=ended_at,
+        )
+    observer.measure("Count", BatchRows=batch_rows)
+    observer.measure("Seconds", BorrowSeconds=round(activity.borrow_seconds, 6))
+
+
+def _read_records(event: Any, store: ObjectStore, observer: Observer) -> list[tuple[StreamRecord, float]]:
+    """The records that can be read, each with its arrival in the stream."""
     if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
         raise InvalidEventError("the event has no Records: this function is called by a Kinesis event source mapping")
     records = []
     for item in event["Records"]:
         data = item["kinesis"]["data"]
         try:
-            records.append(decode_record(base64.b64decode(data, validate=True)))
+            record = decode_record(base64.b64decode(data, validate=True))
         except (InvalidEventError, binascii.Error) as error:
             shard_id = str(item["eventID"]).partition(":")[0]
             sequence_number = str(item["kinesis"]["sequenceNumber"])
             key = rejected_key(shard_id, sequence_number)
             store.put(key, json.dumps({"reason": type(error).__name__, "detail": str(error), "data": data}).encode())
             observer.warn("stream record rejected", key=key, reason=str(error))
+        else:
+            records.append((record, float(item["kinesis"]["approximateArrivalTimestamp"])))
     return records
 
 

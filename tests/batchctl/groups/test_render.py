@@ -19,12 +19,21 @@ from emulator.stack.template_file import read_template
 from tests.batchctl.groups.groups_project import REGIONS, make_content, make_many, make_project, render, write_group
 
 _GROUPS = 200
+_TOO_MANY = 500  # for one pipeline
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """200 groups over three regions, rendered."""
     project = make_project(tmp_path_factory.mktemp("many"), make_many(_GROUPS))
+    render(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def too_many(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Groups for which one pipeline is not enough, rendered."""
+    project = make_project(tmp_path_factory.mktemp("too-many"), make_many(_TOO_MANY))
     render(project)
     return project
 
@@ -61,21 +70,37 @@ def _changed_lines(before: dict[str, list[str]], after: dict[str, list[str]]) ->
     ]
 
 
-def test_rendered_pipelines_keep_the_quotas_when_there_are_200_groups(many: Project) -> None:
-    pipelines = _pipelines(many)
+@pytest.mark.parametrize(("fixture", "groups", "pipelines"), [("many", _GROUPS, 1), ("too_many", _TOO_MANY, 2)])
+def test_rendered_pipelines_keep_the_quotas_when_there_are_many_groups(
+    request: pytest.FixtureRequest, fixture: str, groups: int, pipelines: int
+) -> None:
+    project: Project = request.getfixturevalue(fixture)
 
-    assert len(pipelines) == 2
-    for pipeline in pipelines.values():
+    rendered = _pipelines(project)
+
+    assert len(rendered) == pipelines
+    for pipeline in rendered.values():
         counts = [len(stage["Actions"]) for stage in _stages(pipeline)]
         assert max(counts) <= ACTIONS_PER_STAGE
         assert sum(counts) <= ACTIONS_PER_PIPELINE
-    assert many.rendered_pipeline.stat().st_size < 1_000_000
-    deployed = [name for name in _actions(many) if name.endswith("-ExecuteChangeSet")]
-    assert sorted(deployed) == [f"group-{index:03}-ExecuteChangeSet" for index in range(_GROUPS)]
+    assert project.rendered_pipeline.stat().st_size < 1_000_000
+    deployed = [name for name in _actions(project) if name.endswith("-Deploy")]
+    assert sorted(deployed) == [f"group-{index:03}-Deploy" for index in range(groups)]
 
 
-def test_the_projects_own_pipeline_is_taken_by_cfn_lint_when_there_are_200_groups(tmp_path: Path) -> None:
-    project = make_project(tmp_path, make_many(_GROUPS))
+def test_groups_of_a_stage_wait_for_nobody(many: Project) -> None:
+    # A run order is common to a stage: with another one a group would wait for its neighbours.
+    orders = {action["RunOrder"] for name, action in _actions(many).items() if name.startswith("group-")}
+
+    assert orders == {1}
+    waves = [stage for stage in _stages(_pipelines(many)["Pipeline"]) if stage["Name"].startswith("Wave")]
+    assert {str(stage["OnFailure"]["Fn::If"][2]["RetryConfiguration"]) for stage in waves} == {
+        "{'RetryMode': 'FAILED_ACTIONS'}"
+    }
+
+
+def test_the_projects_own_pipeline_is_taken_by_cfn_lint_when_there_are_many_groups(tmp_path: Path) -> None:
+    project = make_project(tmp_path, make_many(_TOO_MANY))
     shutil.copy(Project().base_pipeline, project.base_pipeline)
     render(project)
 
@@ -86,26 +111,26 @@ def test_the_projects_own_pipeline_is_taken_by_cfn_lint_when_there_are_200_group
     assert {*first} - {*second} == {"RestartExecutionOnUpdate", "Triggers"}
 
 
-def test_waves_run_in_their_order_when_they_are_in_several_pipelines(many: Project) -> None:
-    names = [stage["Name"] for pipeline in _pipelines(many).values() for stage in _stages(pipeline)]
+def test_waves_run_in_their_order_when_they_are_in_several_pipelines(too_many: Project) -> None:
+    names = [stage["Name"] for pipeline in _pipelines(too_many).values() for stage in _stages(pipeline)]
 
     waves = [name for name in names if name.startswith("Wave")]
     assert waves[0] == "Wave0a"
     assert waves == sorted(waves)
     # The second pipeline builds the first one's commit, starts through it alone and leaves the stack to it.
-    first, second = _pipelines(many).values()
+    first, second = _pipelines(too_many).values()
     start = first["Stages"][-1]["Actions"][0]
     assert start["Configuration"]["PipelineName"] == {"Ref": "Pipeline2"}
     assert json.loads(start["Configuration"]["SourceRevisions"])[0]["revisionValue"] == "#{SourceVariables.CommitId}"
-    assert [stage["Name"] for stage in _stages(second)][:3] == ["Source", "Build", "Wave3d"]
+    assert [stage["Name"] for stage in _stages(second)][:3] == ["Source", "Build", "Wave3g"]
     assert "Triggers" in first
     assert "Triggers" not in second
     assert second["Stages"][0]["Actions"][0]["Configuration"]["DetectChanges"] == "false"
     assert second["Name"] == {"Fn::Sub": "${AWS::StackName}-2"}
 
 
-def test_further_pipeline_fails_when_anything_but_the_one_before_starts_it(many: Project) -> None:
-    first, second = _pipelines(many).values()
+def test_further_pipeline_fails_when_anything_but_the_one_before_starts_it(too_many: Project) -> None:
+    first, second = _pipelines(too_many).values()
 
     # CodePipeline starts a pipeline that was just made, and one that is updated where it is told so.
     assert "RestartExecutionOnUpdate" in first
@@ -123,8 +148,8 @@ def test_further_pipeline_fails_when_anything_but_the_one_before_starts_it(many:
     assert "BeforeEntry" not in first["Stages"][1]
 
 
-def test_failures_are_told_of_every_pipeline_when_there_are_several(many: Project) -> None:
-    rule = read_template(many.rendered_pipeline)["Resources"]["FailureRule"]["Properties"]
+def test_failures_are_told_of_every_pipeline_when_there_are_several(too_many: Project) -> None:
+    rule = read_template(too_many.rendered_pipeline)["Resources"]["FailureRule"]["Properties"]
 
     assert rule["EventPattern"]["detail"]["pipeline"] == [{"Ref": "Pipeline"}, {"Ref": "Pipeline2"}]
 
@@ -147,8 +172,8 @@ def test_adding_a_group_changes_its_own_lines_alone_when_there_are_200(
 
     changed = _changed_lines(before, after)
     assert all(line.startswith("+") for line in changed)
-    # Its three actions have as many lines as any other's, its stage's beginning 10 where it opens one.
-    assert len([line for line in changed if name in line]) >= 12
+    # Its action has as many lines as any other's, its stage's beginning 10 where it opens one.
+    assert len([line for line in changed if name in line]) >= 10
     own = {make_line.replace("group-002", name) for make_line in _lines_of(before, "group-002")}
     stage_lines = (
         "Wave",
@@ -207,30 +232,22 @@ def test_a_group_is_deployed_and_tried_with_its_own_values(tmp_path: Path) -> No
     render(project)
     actions = _actions(project)
 
-    create, execute, smoke = (actions[f"north-{step}"] for step in ("CreateChangeSet", "ExecuteChangeSet", "SmokeRun"))
-    assert create["Configuration"] == {
-        "ActionMode": "CHANGE_SET_REPLACE",
-        "StackName": "nord",
-        "ChangeSetName": "express-batch-pipeline",
-        "TemplatePath": "BuildOutput::packaged-eu-west-1.yaml",
-        "TemplateConfiguration": "BuildOutput::configurations/north.json",
-        "Capabilities": "CAPABILITY_IAM,CAPABILITY_AUTO_EXPAND",
-        "RoleArn": {"Fn::Sub": "arn:${AWS::Partition}:iam::444455556666:role/express-batch-cloudformation"},
+    assert actions["north-Deploy"] == {
+        "Name": "north-Deploy",
+        "ActionTypeId": {"Category": "Invoke", "Owner": "AWS", "Provider": "StepFunctions", "Version": "1"},
+        "RunOrder": 1,
+        "Region": "eu-west-1",
+        "RoleArn": {"Fn::Sub": "arn:${AWS::Partition}:iam::444455556666:role/express-batch-deploy"},
+        "InputArtifacts": [{"Name": "BuildOutput"}],
+        "Configuration": {
+            "StateMachineArn": {
+                "Fn::Sub": "arn:${AWS::Partition}:states:eu-west-1:444455556666:stateMachine:ExpressBatchDeployGroup"
+            },
+            "ExecutionNamePrefix": "north",
+            "InputType": "FilePath",
+            "Input": "deployments/north.json",
+        },
     }
-    assert create["InputArtifacts"] == [{"Name": "BuildOutput"}]
-    assert execute["Configuration"] == {
-        "ActionMode": "CHANGE_SET_EXECUTE",
-        "StackName": "nord",
-        "ChangeSetName": "express-batch-pipeline",
-    }
-    assert smoke["Configuration"]["StateMachineArn"] == {
-        "Fn::Sub": "arn:${AWS::Partition}:states:eu-west-1:444455556666:stateMachine:nord-SmokeRun"
-    }
-    assert json.loads(smoke["Configuration"]["Input"])["dry_run"] is True
-    for run_order, action in enumerate((create, execute, smoke), start=1):
-        assert action["RunOrder"] == run_order
-        assert action["Region"] == "eu-west-1"
-        assert action["RoleArn"] == {"Fn::Sub": "arn:${AWS::Partition}:iam::444455556666:role/express-batch-deploy"}
 
 
 def test_smoke_run_names_a_state_machine_that_the_template_has() -> None:

@@ -49,6 +49,11 @@ def mappings() -> FakeService:
 
 
 @pytest.fixture
+def stacks() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
 def kinesis() -> KinesisService:
     return KinesisService(Identity())
 
@@ -61,12 +66,14 @@ def gateway_url(
     functions: FakeService,
     mappings: FakeService,
     kinesis: KinesisService,
+    stacks: FakeService,
 ) -> Iterator[str]:
     services: dict[str, ServiceCall] = {
         "states": states,
         "lambda": functions,
         "kinesis": kinesis,
         "event-source-mappings": mappings,
+        "cloudformation": stacks,
     }
     gateway = Gateway(services, moto_url)
     yield loop_thread.run(gateway.start())

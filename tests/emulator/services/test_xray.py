@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,13 +136,41 @@ def test_document_is_given_back_when_it_has_no_trace_id() -> None:
     assert service.counts.received == 1
 
 
-@pytest.mark.parametrize("operation", ["GetServiceGraph", "CreateGroup"])
+@pytest.mark.parametrize("operation", ["GetInsight", "CreateGroup"])
 def test_operation_is_refused_by_name_when_it_is_not_emulated(operation: str) -> None:
     with pytest.raises(AwsError, match=f"xray:{operation} is not emulated"):
         asyncio.run(XRayService(Identity()).call(operation, {}))
 
 
-def test_filter_is_refused_by_name_when_given() -> None:
+def test_sampling_is_refused_by_name_when_given() -> None:
     times = {"StartTime": datetime.fromtimestamp(0, UTC), "EndTime": datetime.fromtimestamp(1, UTC)}
-    with pytest.raises(AwsError, match="FilterExpression is not emulated"):
-        asyncio.run(XRayService(Identity()).call("GetTraceSummaries", {**times, "FilterExpression": "error"}))
+    with pytest.raises(AwsError, match="Sampling of summaries is not emulated"):
+        asyncio.run(XRayService(Identity()).call("GetTraceSummaries", {**times, "Sampling": True}))
+
+
+def test_trace_says_limit_exceeded_when_its_documents_pass_500_kilobytes() -> None:
+    """Source: https://docs.aws.amazon.com/general/latest/gr/xray.html"""
+    service = XRayService(Identity())
+    put(service, *(make_segment(id=f"{number:016x}", metadata={"x": "y" * 60_000}) for number in range(9)))
+    put(service, make_segment(trace_id(1)))
+
+    answer = asyncio.run(service.call("BatchGetTraces", {"TraceIds": [TRACE, trace_id(1)]}))
+
+    assert [trace["LimitExceeded"] for trace in answer["Traces"]] == [True, False]
+    assert len(answer["Traces"][0]["Segments"]) == 9
+
+
+@pytest.mark.skipif(not Path("/proc/net/udp").exists(), reason="the system does not tell")
+def test_datagrams_are_counted_as_lost_when_the_buffer_is_full() -> None:
+    async def scenario() -> int:
+        service = XRayService(Identity())
+        host, _, port = (await service.start()).partition(":")
+        datagram = HEADER + json.dumps(make_segment(metadata="x" * 60_000)).encode()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(2_000):  # 120 MB, which no buffer here holds
+                sender.sendto(datagram, (host, int(port)))
+        lost = service.counts.lost_datagrams
+        await service.close()
+        return lost
+
+    assert asyncio.run(scenario()) > 0

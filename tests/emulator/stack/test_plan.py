@@ -120,7 +120,9 @@ def test_load_stack_lists_what_has_no_effect_when_the_type_is_not_emulated(load:
         ("Group", None), ("Bell", None), ("Timer", None), ("Logs", "KmsKeyId"),
     ]  # fmt: skip
     assert plan.not_emulated[1] == NotEmulated(
-        "AWS::CloudWatch::Alarm", "Bell", "AWS::CloudWatch::Alarm is not emulated; nothing is made of it"
+        "AWS::CloudWatch::Alarm",
+        "Bell",
+        "nothing watches metrics here: ask CloudWatch for them by GetMetricData",
     )
 
 

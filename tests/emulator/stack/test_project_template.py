@@ -121,6 +121,7 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
     database = {"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USER", "DATABASE_AUTH", "DATABASE_TLS"}
     database |= {"DATABASE_PASSWORD", "SCHEMA_STEPS"}
     everywhere = {"TENANT_GROUP", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "RUN_BUCKET"}
+    everywhere |= {"METRICS", "USER_IDS_IN_LOGS"}
 
     variables = {
         parameters["FunctionName"].removeprefix("express-batch-demo-"): set(parameters["Environment"]["Variables"])
@@ -131,7 +132,7 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
     partner = {"ROW_STREAM", "CALLS_IN_FLIGHT", "PARTNER_API_URL", "PARTNER_API_TIMEOUT_SECONDS"}
     assert variables == {
         "ListUsers": everywhere | database | {"CHUNK_SIZE"},
-        "SyncUsers": everywhere | partner,
+        "SyncUsers": everywhere | partner | {"TRACED_CALLS_PER_INVOCATION"},
         "WriteRows": everywhere | database,
         "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
     }

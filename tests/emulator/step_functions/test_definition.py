@@ -161,7 +161,7 @@ def test_definition_is_refused_in_awss_words(definition: Any, expected: str) -> 
             "Express state machine does not support Activity ARN at /States/A/Resource",
         ),
         (
-            task("arn:aws:states:::states:startExecution.sync:2"),
+            task("arn:aws:states:::sqs:sendMessage.sync:2"),
             "STANDARD",
             "not implemented by this emulator: the '.sync' service integration pattern at /States/A/Resource",
         ),

@@ -173,7 +173,15 @@ def test_trace_header_continues_the_callers_trace() -> None:
 
 
 def test_trace_header_says_not_sampled_when_tracing_is_off() -> None:
-    assert trace_of("Root=1-5f84c7a5-example;Sampled=1", enabled=False)["Sampled"] == "0"
+    assert trace_of(None, enabled=False)["Sampled"] == "0"
+
+
+@pytest.mark.parametrize("sampled", ["0", "1"])
+def test_callers_trace_goes_on_when_tracing_is_off(sampled: str) -> None:
+    # "If a trace ID is passed by an upstream service, Step Functions will then send traces": the page above.
+    trace = trace_of(f"Root=1-5f84c7a5-example;Sampled={sampled}", enabled=False)
+
+    assert (trace["Root"], trace["Sampled"]) == ("1-5f84c7a5-example", sampled)
 
 
 def test_trace_header_starts_a_trace_when_there_is_none() -> None:

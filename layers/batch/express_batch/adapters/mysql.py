@@ -10,9 +10,10 @@ import pymysql
 import pymysql.cursors
 from pymysql.constants import CR, ER
 
-from express_batch.database import RowRefusedError, TableMismatchError, Transaction
+from express_batch.database import DatabaseActivity, RowRefusedError, TableMismatchError, Transaction
 from express_batch.errors import DatabaseUnavailableError, JobQueryError
 from express_batch.job_contract import User
+from express_batch.latency import LatencyHistogram
 from express_batch.settings import DatabaseSettings
 
 T = TypeVar("T")
@@ -62,7 +63,17 @@ SERVER_CODES = {
 
 
 class _BoundedCursor(pymysql.cursors.Cursor):
+    """Splits what executemany would send in one statement, and times each."""
+
     max_stmt_length = MAX_STATEMENT_BYTES
+    statements: LatencyHistogram
+
+    def execute(self, query: str, args: Any = None) -> int:
+        started = time.monotonic()
+        try:
+            return super().execute(query, args)
+        finally:
+            self.statements.add(time.monotonic() - started)
 
 
 class MysqlDatabase:
@@ -76,16 +87,23 @@ class MysqlDatabase:
         self._patience_seconds = patience_seconds
         self._make_password = make_password
         self._connection: Any = None
+        self._activity = DatabaseActivity()
+
+    def take_activity(self) -> DatabaseActivity:
+        """What was done since this was last asked."""
+        taken, self._activity = self._activity, DatabaseActivity()
+        return taken
 
     def run_transaction(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, committed; `work` runs again after a dead-lock or on a new connection."""
         attempt = 0
-        give_up = time.monotonic() + self._patience_seconds
+        asked = time.monotonic()
+        give_up = asked + self._patience_seconds
         while True:
             attempt += 1
             try:
                 self._connect_patiently(give_up)
-                return self._run_once(work)
+                return self._run_once(work, asked)
             except (pymysql.err.OperationalError, pymysql.err.InterfaceError, pymysql.err.InternalError) as error:
                 code = error.args[0] if error.args else 0
                 if code in DEADLOCK_CODES:
@@ -160,10 +178,12 @@ class MysqlDatabase:
             else:
                 return
 
-    def _run_once(self, work: Callable[[Transaction], T]) -> T:
+    def _run_once(self, work: Callable[[Transaction], T], asked: float) -> T:
         connection = self._connect()
         connection.begin()
+        self._activity.borrow_seconds = time.monotonic() - asked
         with connection.cursor(_BoundedCursor) as cursor:
+            cursor.statements = self._activity.statements
             result = work(_MysqlTransaction(cursor))
         connection.commit()
         return result
