@@ -8,7 +8,7 @@ USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test test-sam lint audit fmt bench footprint clean
+.PHONY: help setup run up test screenshot test-sam lint audit fmt bench footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,13 @@ up: setup ## keep the stack running on this machine; Ctrl-C stops it
 	@$(BIN)/batchctl local up --users $(USERS) $(ARGS)
 
 test: setup ## all tests but those of test-sam: make test ARGS="-k upsert"
+	@scripts/ensure-debian-package chromium chromium
 	@$(BIN)/pytest --ignore=tests/sam $(ARGS)
+
+screenshot: setup ## the README's picture of a run report, docs/report.png, out of a made-up run
+	@scripts/ensure-debian-package chromium chromium
+	@fc-list | grep -q Inter || scripts/ensure-debian-package the-font-inter fonts-inter
+	@$(BIN)/python -m tests.browser.screenshot docs/report.png
 
 test-sam: setup $(VENV)-sam/.ready ## real SAM CLI, containers and AWS CLI against the emulator; needs root (docker.io)
 	@scripts/ensure-debian-package dockerd docker.io containerd runc iptables

@@ -15,6 +15,7 @@ from batchctl.local import commands as local_commands
 from batchctl.migrate.commands import migrate
 from batchctl.redrive.commands import redrive
 from batchctl.rehearse import commands as rehearse_commands
+from batchctl.runs.commands import report, runs, watch, why
 from emulator.errors import AwsError
 from emulator.lambda_runtime.runtime_files import RuntimeInstallError
 from emulator.partner_api import OptionError, PartnerApiError
@@ -51,6 +52,8 @@ app.command()(redrive)
 app.add_typer(failures_commands.app, name="failures")
 app.add_typer(rehearse_commands.app, name="pipeline")
 app.command()(invoke)
+for command in (runs, why, watch, report):
+    app.command()(command)
 
 
 @app.callback()

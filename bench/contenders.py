@@ -39,18 +39,18 @@ class Outcome:
 
 
 CONTENDERS = (
-    Contender("express_batch", "Express Batch", (BATCHCTL, "local", "run", "--json")),
+    Contender("express_batch", "Express Batch", (BATCHCTL, "local", "run", "--json", "--no-archive")),
     Contender(
         "express_batch_silent",
         "Express Batch, no metrics or traces",
-        (BATCHCTL, "local", "run", "--json", "--no-tracing", "--parameter", "Metrics=Off"),
+        (BATCHCTL, "local", "run", "--json", "--no-archive", "--no-tracing", "--parameter", "Metrics=Off"),
     ),
     Contender("bare_asyncio", "bare asyncio script", (PYTHON, "-m", "bench.bare_asyncio")),
     Contender("celery", "Celery, Redis, gevent", (PYTHON, "-m", "bench.celery_runner")),
     Contender(
         "lambda_per_user",
         "Express Batch, a Lambda a user",
-        (BATCHCTL, "local", "run", "--json", "--users-per-invocation", "1"),
+        (BATCHCTL, "local", "run", "--json", "--no-archive", "--users-per-invocation", "1"),
         users_max=10_000,
     ),
 )

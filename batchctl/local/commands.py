@@ -62,6 +62,7 @@ def run(
     database_url: DatabaseUrlText = None,
     parameter: Parameter = None,
     tracing: Tracing = True,
+    archive: Annotated[bool, typer.Option(help="Keep what is known of the run for `batchctl report`.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")] = False,
 ) -> None:
     """Start everything, run UserBatch once, print a summary, tear down.
@@ -70,13 +71,15 @@ def run(
     """
     options = _make_options(locals())
     console = Console(stderr=True)
-    result = run_interruptible(one_run.run_once(options, console))
+    result = run_interruptible(one_run.run_once(options, console, archive=archive))
     if as_json:
         typer.echo(json.dumps(result.summary.to_json()))
     else:
         Console().print(result.summary.to_table())
         if result.verified:
             Console().print(result.verified, style="green", highlight=False)
+        if result.is_archived:
+            Console().print(f"report: batchctl report {result.summary.run_id}", highlight=False)
     if result.problem:
         raise BatchctlError(result.problem)
 

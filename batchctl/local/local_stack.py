@@ -67,7 +67,17 @@ class LocalStack:
                 "name": self.database.name,
             },
             "partner_api_url": self.partner_api_url,
-            "outputs": dict(self.stack.outputs),
+            "outputs": self.stack.outputs,
+            "parameters": self.parameters(),
+        }
+
+    def parameters(self) -> dict[str, str]:
+        """The stack's parameters as CloudFormation tells them: as text, and none that is secret."""
+        declared = self.stack.declared_parameters
+        return {
+            name: ",".join(value) if isinstance(value, list) else value
+            for name, value in self.stack.parameters.items()
+            if not declared.get(name, {}).get("NoEcho")
         }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from batchctl.local.options import LocalOptions
 from batchctl.local.progress import RunProgress, show_progress
 from batchctl.local.summary import RunSummary
 from batchctl.local.verification import compare_rows
+from batchctl.runs.archive_run import archive_run
 
 WRITTEN_POLL_SECONDS = 0.5
 
@@ -29,15 +30,22 @@ class RunResult:
     summary: RunSummary
     verified: str | None
     problem: str | None
+    is_archived: bool = False
 
 
-async def run_once(options: LocalOptions, console: Console) -> RunResult:
-    """Set up, run, tear down."""
+async def run_once(options: LocalOptions, console: Console, *, archive: bool = True) -> RunResult:
+    """Set up, run, keep what is known of the run, tear down."""
     memory = MemorySampler()
     with console.status("preparing") as status:
         async with memory.running(), local_stack(options, status.update) as stack:
             status.stop()
-            return await run_batch(stack, console, memory)
+            result = await run_batch(stack, console, memory)
+            if not archive:
+                return result
+            problem = await archive_run(stack, result.summary.run_id)
+            if problem is not None:
+                console.print(problem, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            return replace(result, is_archived=problem is None)
 
 
 async def run_batch(stack: LocalStack, console: Console, memory: MemorySampler) -> RunResult:

@@ -22,6 +22,8 @@ class RunHead:
     failed_by_reason: dict[str, int]
     cost_usd: float | None = None
     redrive_of: str | None = None
+    waited_seconds: float | None = None  # CloseRun, for the writer
+    p95_ms: float | None = None  # of the partner API's answers
 
     @property
     def seconds(self) -> float | None:
@@ -40,6 +42,8 @@ class Caps:
     sync_users_timeout_seconds: float
     close_run_wait_seconds: float
     write_concurrency: int  # shards times parallelization factor: the most connections of the writer
+    partner_api_timeout_seconds: float = 5.0
+    sync_users_reserved_concurrency: int = 0  # 0: none is reserved
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class InvocationReport:
     init_ms: float | None
     error_type: str | None  # Sandbox.Timedout, Runtime.ExitError or the exception's class
     error_message: str | None
+    trace_id: str | None = None
+    log_stream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,31 @@ class FailureGroup:
     sample_users: list[str]
     detail: str  # of one of them
     redrive_command: str
+
+
+@dataclass(frozen=True)
+class SliceFailure:
+    """A slice that failed for good: no attempt of its invocation came to an end."""
+
+    chunk: int
+    start: int
+    end: int  # exclusive
+    reason: str
+    detail: str
+    request_id: str | None = None  # of the last attempt, where the error names it
+
+
+@dataclass(frozen=True)
+class FailedUser:
+    """One user that failed, as far as the failure records name single users."""
+
+    user_id: str
+    tenant_id: str
+    chunk: int
+    position: int
+    reason: str
+    function: str
+    runs: int = 1  # this run and those right before it in which the user failed too
 
 
 @dataclass(frozen=True)
@@ -172,3 +203,19 @@ class RunData:
     previous: list[RunHead] = field(default_factory=list)  # the newest first
     trace: TraceFacts | None = None
     gaps: list[str] = field(default_factory=list)  # what could not be read, and why: a report never guesses
+    chunk_sizes: dict[int, int] = field(default_factory=dict)
+    slice_failures: list[SliceFailure] = field(default_factory=list)
+    failed_users: list[FailedUser] = field(default_factory=list)  # at most MAX_FAILED_USERS of failure_records.py
+    collected_at: float | None = None
+    command_options: str = ""  # what a further batchctl command needs to reach the same stack: ` --stack acme`
+
+    @property
+    def total_cost_usd(self) -> float | None:
+        """Of all services; None where nothing could be counted."""
+        return sum(line.usd for line in self.cost) if self.cost else None
+
+    @property
+    def cost_per_thousand_users_usd(self) -> float | None:
+        """The same for a thousand listed users."""
+        total = self.total_cost_usd
+        return None if total is None or not self.head.users_listed else 1000 * total / self.head.users_listed

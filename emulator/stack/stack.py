@@ -168,6 +168,8 @@ class Stack:
 
     def __init__(self, plan: StackPlan, aws: AwsCaller) -> None:
         self.name = plan.stack_name
+        self.parameters = plan.parameters
+        self.declared_parameters: dict[str, Any] = plan.template.get("Parameters") or {}
         self.not_emulated = plan.not_emulated
         self.outputs: dict[str, str] = {}
         self.exports: dict[str, str] = {}

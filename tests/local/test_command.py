@@ -135,13 +135,10 @@ def test_up_takes_everything_down_when_it_is_interrupted(tmp_path: Path, number:
         assert json.loads(path.read_text()) == endpoints
         assert path.stat().st_mode & 0o077 == 0
         assert set(endpoints) == {
-            "gateway_url",
-            "region",
-            "state_machine_arn",
-            "database",
-            "partner_api_url",
-            "outputs",
-        }
+            "gateway_url", "region", "state_machine_arn", "database", "partner_api_url", "outputs", "parameters",
+        }  # fmt: skip
+        assert endpoints["parameters"]["TenantGroup"] == "example"
+        assert "DatabasePassword" not in endpoints["parameters"]
         assert set(endpoints["database"]) == {"host", "port", "user", "password", "name"}
         pids = list(list_process_tree(command.pid))
         assert len(pids) > 4

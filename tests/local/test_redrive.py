@@ -204,4 +204,7 @@ def test_command_says_what_to_do_when_there_is_no_stack(tmp_path: Path) -> None:
     told = OperatorCommand(tmp_path)("redrive", "20200101T000000Z")
 
     assert told.status == 1
-    assert "name one on AWS with --stack, or start `batchctl local up`" in told.errors
+    assert (
+        "no stack is up here (.local/endpoints.json): name one on AWS with --stack, or start `batchctl local up`"
+        in told.errors
+    )

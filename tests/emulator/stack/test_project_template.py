@@ -101,8 +101,9 @@ def test_template_adds_what_applies_the_schema_when_a_user_for_it_is_named(tmp_p
         "MigrateSchemaFunction",
         "MigrateSchemaFunctionEventInvokeConfig",
         "MigrateSchemaLogGroup",
+        "MigrateSchemaRole",
     }
-    assert set(listed) == {"MigrateSchemaRole", "SchemaSteps"}
+    assert set(listed) == {"SchemaSteps"}
     assert "custom resource" in listed["SchemaSteps"]
 
 

@@ -1,0 +1,146 @@
+"""Lambda's own lines about its invocations: REPORT and errors, as text and as JSON.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from batchctl.runs.ports import LogLine
+from batchctl.runs.run_data import InvocationReport
+
+_REPORT = re.compile(
+    r"REPORT RequestId: (?P<request_id>\S+)\s+Duration: (?P<duration>[\d.]+) ms\s+"
+    r"Billed Duration: (?P<billed>[\d.]+) ms\s+Memory Size: (?P<memory>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB"
+)
+_INIT = re.compile(r"Init Duration: ([\d.]+) ms")
+_STATUS = re.compile(r"Status: (\w+)")
+_ERROR_TYPE = re.compile(r"Error Type: (\S+)")
+_TRACE = re.compile(r"XRAY TraceId: (\S+)")
+_TRACE_ROOT = re.compile(r"Root=([^;]+)")
+# awslambdaric: `[ERROR] ValueError: message`, the traceback behind it in the same event.
+_TEXT_ERROR = re.compile(r"\[ERROR\]\s+(?:\S+Z\s+\S+\s+)?(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>[^\r\n]*))?")
+_TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
+_EXITED = re.compile(r"Error: (Runtime exited[^\r\n]*)")
+TIMEOUT = "Sandbox.Timedout"
+EXIT = "Runtime.ExitError"
+
+
+@dataclass
+class _Error:
+    type: str
+    message: str
+
+
+def read_reports(function: str, lines: Iterable[LogLine]) -> list[InvocationReport]:
+    """A report for each invocation that has ended, with the error that its log stream tells before the REPORT.
+
+    An environment works on one invocation at a time, so an error line belongs to the next REPORT of its stream.
+    """
+    reports = []
+    pending: dict[str, _Error] = {}
+    for line in lines:
+        document = _parse_json(line.message)
+        if document is not None and document.get("type") == "platform.report":
+            report = _read_json_report(function, line, document.get("record") or {}, pending.pop(line.stream, None))
+        elif (match := _REPORT.match(line.message)) is not None:
+            report = _read_text_report(function, line, match, pending.pop(line.stream, None))
+        else:
+            error = _read_error(line.message, document)
+            if error is not None:
+                pending[line.stream] = error
+            continue
+        if report is not None:
+            reports.append(report)
+    return reports
+
+
+def _read_text_report(function: str, line: LogLine, match: re.Match[str], error: _Error | None) -> InvocationReport:
+    rest = line.message[match.end() :]
+    status, error_type = _find(_STATUS, rest), _find(_ERROR_TYPE, rest)
+    kind, message = _settle(status, error_type, error)
+    init = _find(_INIT, rest)
+    return InvocationReport(
+        function=function,
+        request_id=match["request_id"],
+        ended_at=line.timestamp,
+        duration_ms=float(match["duration"]),
+        billed_ms=float(match["billed"]),
+        memory_mb=int(match["memory"]),
+        max_memory_mb=int(match["used"]),
+        init_ms=None if init is None else float(init),
+        error_type=kind,
+        error_message=message,
+        trace_id=_find(_TRACE, rest),
+        log_stream=line.stream,
+    )
+
+
+def _read_json_report(
+    function: str, line: LogLine, record: dict[str, Any], error: _Error | None
+) -> InvocationReport | None:
+    metrics = record.get("metrics") or {}
+    try:
+        kind, message = _settle(record.get("status"), record.get("errorType"), error)
+        init = metrics.get("initDurationMs")
+        return InvocationReport(
+            function=function,
+            request_id=str(record["requestId"]),
+            ended_at=line.timestamp,
+            duration_ms=float(metrics["durationMs"]),
+            billed_ms=float(metrics["billedDurationMs"]),
+            memory_mb=int(metrics["memorySizeMB"]),
+            max_memory_mb=int(metrics["maxMemoryUsedMB"]),
+            init_ms=None if init is None else float(init),
+            error_type=kind,
+            error_message=message,
+            trace_id=_find(_TRACE_ROOT, str((record.get("tracing") or {}).get("value", ""))),
+            log_stream=line.stream,
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _settle(status: str | None, error_type: str | None, error: _Error | None) -> tuple[str | None, str | None]:
+    """(type, message) of how the invocation ended; Lambda's own word comes before the log's."""
+    message = error.message if error is not None else None
+    if status == "timeout":
+        return TIMEOUT, message if error is not None and error.type == TIMEOUT else None
+    # The runtime client's line has the class's name, where Lambda's has its own word for it.
+    if error is not None and error_type in (None, "Runtime.Unknown", "Function.Unknown", "Unhandled"):
+        return error.type, message
+    if error_type is None and status in ("error", "failure"):
+        return "Unknown", message
+    return error_type, message
+
+
+def _read_error(message: str, document: dict[str, Any] | None) -> _Error | None:
+    if document is not None:
+        kind = document.get("errorType")
+        return _Error(str(kind), str(document.get("errorMessage", ""))) if kind and "stackTrace" in document else None
+    if (timed_out := _TIMED_OUT.search(message)) is not None:
+        return _Error(TIMEOUT, timed_out.group())
+    if (exited := _EXITED.search(message)) is not None:
+        return _Error(EXIT, exited.group(1))
+    if (match := _TEXT_ERROR.match(message)) is not None:
+        return _Error(match["type"], match["message"] or "")
+    return None
+
+
+def _parse_json(message: str) -> dict[str, Any] | None:
+    if not message.startswith("{"):
+        return None
+    try:
+        document = json.loads(message)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _find(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return None if match is None else match.group(1)
