@@ -87,7 +87,7 @@ def test_find_gives_nothing_when_the_shard_or_the_number_is_gone(code: str) -> N
 
 
 def test_find_says_what_is_refused_when_it_is_something_else() -> None:
-    with pytest.raises(BatchctlError, match="stream rows: AccessDeniedException"):
+    with pytest.raises(BatchctlError, match="stream rows: access denied"):
         StreamReader(FakeStream([], gone="AccessDeniedException"), "rows").find(make_batch(3, 6))
 
 
