@@ -8,10 +8,12 @@ from rich.console import Console
 
 from batchctl.cost.commands import cost
 from batchctl.errors import BatchctlError, UsageError
+from batchctl.failures import commands as failures_commands
 from batchctl.groups import commands as groups_commands
 from batchctl.invoke.commands import invoke
 from batchctl.local import commands as local_commands
 from batchctl.migrate.commands import migrate
+from batchctl.redrive.commands import redrive
 from batchctl.rehearse import commands as rehearse_commands
 from batchctl.runs.commands import report, runs, watch, why
 from emulator.errors import AwsError
@@ -46,6 +48,8 @@ app.add_typer(local_commands.app, name="local")
 app.add_typer(groups_commands.app, name="groups")
 app.command()(cost)
 app.command()(migrate)
+app.command()(redrive)
+app.add_typer(failures_commands.app, name="failures")
 app.add_typer(rehearse_commands.app, name="pipeline")
 app.command()(invoke)
 for command in (runs, why, watch, report):

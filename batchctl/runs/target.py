@@ -167,11 +167,11 @@ def open_target(
     return archive if source is None else LocalUpTarget(source, archive)
 
 
-def open_aws_source(stack: str, region: str | None) -> RunSource:
-    """The stack's sources; its names and parameters come from CloudFormation."""
+def describe_stack(stack: str, region: str | None) -> tuple[boto3.Session, dict[str, Any]]:
+    """A session of the stack's region, and what CloudFormation says of it. Raises BatchctlError with the remedy."""
     try:
         session = boto3.Session(region_name=region)
-        answer = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return session, dict(session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0])
     except NoRegionError as error:
         raise BatchctlError(f"stack {stack}: no region: give --region, or set AWS_REGION") from error
     except ProfileNotFound as error:
@@ -186,6 +186,11 @@ def open_aws_source(stack: str, region: str | None) -> RunSource:
                 "--region chooses another"
             ) from error
         raise explain(f"stack {stack} in {where}", error) from error
+
+
+def open_aws_source(stack: str, region: str | None) -> RunSource:
+    """The stack's sources; its names and parameters come from CloudFormation."""
+    session, answer = describe_stack(stack, region)
     where = session.region_name
     facts = make_stack_facts(
         {output["OutputKey"]: output["OutputValue"] for output in answer.get("Outputs", [])},
@@ -214,12 +219,22 @@ def open_local_source(gateway_url: str, region: str, outputs: dict[str, str], pa
     )
 
 
-def open_up_source(endpoints_path: Path) -> RunSource | None:
-    """The stack of `batchctl local up`, or None where none is up, whatever file a killed one has left."""
+@dataclass(frozen=True)
+class UpStack:
+    """The stack that `batchctl local up` keeps."""
+
+    gateway_url: str
+    region: str
+    outputs: dict[str, str]
+    parameters: dict[str, Any]
+
+
+def find_up_stack(endpoints_path: Path) -> UpStack | None:
+    """What the file says, or None where no stack is up, whatever file a killed one has left."""
     try:
         endpoints = json.loads(endpoints_path.read_text())
         url, region = str(endpoints["gateway_url"]), str(endpoints["region"])
-        outputs, parameters = dict(endpoints["outputs"]), dict(endpoints["parameters"])
+        up = UpStack(url, region, dict(endpoints["outputs"]), dict(endpoints["parameters"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     address = urlsplit(url)
@@ -227,7 +242,13 @@ def open_up_source(endpoints_path: Path) -> RunSource | None:
         socket.create_connection((address.hostname or "localhost", address.port or 80), timeout=2).close()
     except OSError:
         return None
-    return open_local_source(url, region, outputs, parameters)
+    return up
+
+
+def open_up_source(endpoints_path: Path) -> RunSource | None:
+    """The sources of the stack of `batchctl local up`, or None where none is up."""
+    up = find_up_stack(endpoints_path)
+    return None if up is None else open_local_source(up.gateway_url, up.region, up.outputs, up.parameters)
 
 
 def _make_source(facts: StackFacts, client: Any, limit: RateLimit | None) -> RunSource:

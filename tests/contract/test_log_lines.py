@@ -121,6 +121,6 @@ def test_lines_of_a_run_name_it(told: dict[str, dict[str, Any]]) -> None:
 def test_closed_object_has_the_keys_of_the_line(told: dict[str, dict[str, Any]]) -> None:
     document = told["run closed"]["closed.json"]
 
-    assert set(document) == promised_keys()["run closed"] | {"version", "run_id", "tenant_group"}
+    assert set(document) == promised_keys()["run closed"] | {"version", "run_id", "redrive_of", "tenant_group"}
     assert (document["version"], document["run_id"], document["tenant_group"]) == (1, RUN, "blue")
     assert document["execution_started_at"] == told["users listed"]["execution_started_at"] == 1795336201.5

@@ -268,7 +268,8 @@ def test_handler_begins_no_step_that_could_outlast_it(
         load(target, MIGRATIONS).lambda_handler({}, LateContext())
 
     # THEN the others wait for the next run
-    assert list(states(target, MIGRATIONS).values()) == ["applied", "pending", "pending", "pending"]
+    first, *others = states(target, MIGRATIONS).values()
+    assert (first, set(others)) == ("applied", {"pending"})
 
 
 def test_layer_has_what_the_handler_imports_and_no_command_line(tmp_path: Path) -> None:

@@ -145,9 +145,5 @@ class TestState:
         apply_steps(target, steps)
 
         assert apply_steps(target, steps[:2]).applied == ()
-        assert [status.state for status in read_status(target, steps[:2])] == [
-            "applied",
-            "applied",
-            "unknown",
-            "unknown",
-        ]
+        states = [status.state for status in read_status(target, steps[:2])]
+        assert (states[:2], set(states[2:])) == (["applied", "applied"], {"unknown"})

@@ -105,6 +105,11 @@ class BackgroundStack:
         assert self.stack.partner_api is not None
         return sum(self.do(self.stack.partner_api.calls_by_user()).values())
 
+    def calls_by_user(self) -> dict[str, int]:
+        """The same for each user that was called for."""
+        assert self.stack.partner_api is not None
+        return self.do(self.stack.partner_api.calls_by_user())
+
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's endpoint."""
         return boto3.client(  # type: ignore[call-overload]

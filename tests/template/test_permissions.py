@@ -167,7 +167,7 @@ _REJECTED = rejected_key("shardId-000000000000", "495")
     ("role", "action", "allowed"),
     [
         ("ListUsersRole", "s3:PutObject", {started_key(_RUN), chunk_key(_RUN, 1)}),
-        ("ListUsersRole", "s3:GetObject", {started_key(_RUN)}),
+        ("ListUsersRole", "s3:GetObject", {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE}),
         ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1)}),
         ("SyncUsersRole", "s3:PutObject", {_FAILURE}),
         ("WriteRowsRole", "s3:PutObject", {_FAILURE, _REJECTED}),

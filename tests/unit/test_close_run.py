@@ -262,7 +262,7 @@ def test_account_is_told_with_the_time_that_it_waited_for() -> None:
     assert 2.0 <= line["waited_seconds"] < 4.0
     assert line["ended_at"] - line["started_at"] == pytest.approx(line["waited_seconds"], abs=1e-5)
     document = json.loads(stage.store.objects[closed_key(RUN)])
-    assert document == {"version": 1, "run_id": RUN, "tenant_group": "blue", **line}
+    assert document == {"version": 1, "run_id": RUN, "redrive_of": None, "tenant_group": "blue", **line}
 
 
 def test_metrics_tell_the_account_and_the_seconds_since_the_execution_began() -> None:
@@ -357,3 +357,24 @@ def test_request_is_refused_when_it_does_not_hold_together(change: dict[str, Any
 def test_request_is_refused_when_the_event_is_any_other(event: Any) -> None:
     with pytest.raises(InvalidEventError):
         ClosingRequest.from_event(event)
+
+
+def test_redrive_is_closed_under_its_own_id_and_forgets_by_the_time_of_its_run() -> None:
+    stage = Stage()
+    stage.write(0, [0])
+    event = {"run_id": f"{RUN}-r2", "users_listed": 1, "chunks": [{"chunk": 0, "user_count": 1}], "redrive_of": RUN}
+
+    account = close_run(
+        ClosingRequest.from_event(event),
+        tenant_group="blue",
+        wait_seconds=0,
+        retention_days=7,
+        database=stage.database,
+        store=stage.store,
+        observer=stage.observer,
+    )
+
+    assert (account["run_id"], account["status"]) == (f"{RUN}-r2", "COMPLETE")
+    assert json.loads(stage.store.objects[f"runs/{RUN}-r2/closed.json"])["redrive_of"] == RUN
+    (deleted,) = [parameters for statement, parameters in stage.database.statements if statement.startswith("DELETE")]
+    assert deleted[:2] == ("blue", "20261115T083000Z")

@@ -14,7 +14,8 @@ from express_batch.errors import (
     StorageUnavailableError,
 )
 from express_batch.job_contract import User
-from express_batch.list_users import MAX_LISTING_BYTES, StartRequest, list_users
+from express_batch.list_users import StartRequest, list_users
+from express_batch.listing import MAX_LISTING_BYTES
 from express_batch.run_layout import started_key
 from hypothesis import given
 from hypothesis import strategies as st

@@ -11,8 +11,12 @@ from express_batch.run_layout import (
     failures_prefix,
     is_dry_run,
     make_dry_run_id,
+    make_redrive_id,
     make_run_id,
+    original_of,
+    redrive_of,
     rejected_key,
+    scheduled_moment,
     started_key,
 )
 from hypothesis import given
@@ -102,3 +106,31 @@ def test_check_any_run_id_is_refused_when_it_is_neither(run_id: object) -> None:
 
 def test_scheduled_run_is_no_dry_run() -> None:
     assert not is_dry_run("20261122T083000Z")
+
+
+@pytest.mark.parametrize("number", [1, 9, 10, 999])
+def test_redrive_id_names_its_run_and_fits_the_ledgers_column(number: int) -> None:
+    run_id = make_redrive_id("20261122T083000Z", number)
+
+    assert check_run_id(run_id) == run_id == f"20261122T083000Z-r{number}"
+    assert (original_of(run_id), redrive_of(run_id)) == ("20261122T083000Z", "20261122T083000Z")
+    assert scheduled_moment(run_id) == datetime.datetime(2026, 11, 22, 8, 30, tzinfo=datetime.UTC)
+    assert len(run_id) <= 32
+    assert not is_dry_run(run_id)
+
+
+def test_redrive_id_sorts_behind_its_run_and_before_the_next() -> None:
+    # The ledger forgets writes of runs before a given one (ledger.forget_writes).
+    first = [make_redrive_id("20261122T083000Z", number) for number in (1, 2, 10, 999)]
+
+    assert all("20261122T083000Z" < run_id < "20261122T083001Z" for run_id in first)
+
+
+def test_run_of_its_own_redrives_nothing() -> None:
+    assert (redrive_of("20261122T083000Z"), original_of("20261122T083000Z")) == (None, "20261122T083000Z")
+
+
+@pytest.mark.parametrize("suffix", ["-r0", "-r01", "-r1000", "-r", "-r1-r1", "-R1", "r1", "-r1\n"])
+def test_check_run_id_refuses_what_is_no_redrive(suffix: str) -> None:
+    with pytest.raises(InvalidEventError):
+        check_run_id(f"20261122T083000Z{suffix}")

@@ -1,9 +1,10 @@
 """Chunks: the users of a run, cut into S3 objects that a slice is read out of."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, TypeVar
 
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.job_contract import User
@@ -12,22 +13,43 @@ from express_batch.run_layout import check_any_run_id, chunk_key
 
 CHUNK_VERSION = 1
 
+T = TypeVar("T")
+Place = tuple[int, int]  # a chunk, and a position in it
 
-def cut_chunks(users: Iterable[User], size: int) -> Iterator[list[User]]:
+
+def cut_chunks(users: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of `size` users in their order; the last may be shorter, none is empty."""
     iterator = iter(users)
     while chunk := list(islice(iterator, size)):
         yield chunk
 
 
-def encode_chunk(run_id: str, chunk: int, users: list[User]) -> bytes:
-    """The chunk object."""
+def encode_chunk(run_id: str, chunk: int, users: list[User], origins: Sequence[Place] | None = None) -> bytes:
+    """The chunk object. A redrive's says besides where each of its users stood in the first run (`origins`)."""
     document = {"version": CHUNK_VERSION, "run_id": run_id, "chunk": chunk, "users": users}
+    if origins is not None:
+        document["origins"] = origins
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def read_chunk(store: ObjectStore, run_id: str, chunk: int) -> list[User]:
     """The users of one chunk. Raises ChunkUnreadableError that names the object and what is wrong with it."""
+    return _read(
+        store, run_id, chunk, lambda document: [User(str(user), str(tenant)) for user, tenant in document["users"]]
+    )
+
+
+def read_origins(store: ObjectStore, run_id: str, chunk: int) -> list[Place]:
+    """Where each user of a redrive's chunk stood in the first run. Raises ChunkUnreadableError."""
+    return _read(
+        store,
+        run_id,
+        chunk,
+        lambda document: [(int(origin), int(position)) for origin, position in document["origins"]],
+    )
+
+
+def _read(store: ObjectStore, run_id: str, chunk: int, take: Callable[[Any], T]) -> T:
     key = chunk_key(run_id, chunk)
     body = store.get(key)
     if body is None:
@@ -36,7 +58,7 @@ def read_chunk(store: ObjectStore, run_id: str, chunk: int) -> list[User]:
         document = json.loads(body)
         if document["version"] != CHUNK_VERSION or document["run_id"] != run_id or document["chunk"] != chunk:
             raise ValueError("it belongs to another run or version")
-        return [User(str(user_id), str(tenant_id)) for user_id, tenant_id in document["users"]]
+        return take(document)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ChunkUnreadableError(
             f"{key} is no chunk of version {CHUNK_VERSION} ({type(error).__name__}): "

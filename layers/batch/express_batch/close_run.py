@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from express_batch import ledger
@@ -15,7 +15,7 @@ from express_batch.errors import InvalidEventError, StorageRefusedError, Storage
 from express_batch.failures import FailedPosition, read_failures
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_run_id, closed_key, failures_prefix
+from express_batch.run_layout import check_run_id, closed_key, failures_prefix, redrive_of, scheduled_moment
 from express_batch.start_time import read_start_time
 
 CLOSED_VERSION = 1
@@ -123,7 +123,12 @@ def close_run(
         "started_at": started_at,
         "ended_at": ended_at,
     }
-    head = {"version": CLOSED_VERSION, "run_id": request.run_id, "tenant_group": tenant_group}
+    head = {
+        "version": CLOSED_VERSION,
+        "run_id": request.run_id,
+        "redrive_of": redrive_of(request.run_id),
+        "tenant_group": tenant_group,
+    }
     _store_closed(store, request.run_id, {**head, **line}, observer)
     observer.log("run closed", **line)
     _measure(account, reasons, request.execution_started_at, ended_at, observer)
@@ -165,8 +170,7 @@ def _forget_old_writes(
     run_id: str, tenant_group: str, retention_days: int, database: Database, observer: Observer
 ) -> None:
     """Remove what the ledger noted of single records long ago; the runs' own accounts in batch_run stay."""
-    closed = datetime.strptime(run_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    before = (closed - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
+    before = (scheduled_moment(run_id) - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
     removed = 0
     for _ in range(FORGET_ROUNDS):
         # Small transactions, so that no writer waits for one.

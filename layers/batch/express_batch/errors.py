@@ -14,7 +14,8 @@ BatchError
     ├── JobFailedError              the job's code raised what no answer explains: a bug of it
     ├── StorageRefusedError         S3 refuses for good: no permission, no such bucket
     ├── SchemaError                 the ledger's tables are missing or differ
-    └── RecordTooLargeError         one row alone passes the stream's record limit
+    ├── RecordTooLargeError         one row alone passes the stream's record limit
+    └── RedriveRefusedError         a run that cannot be run again: running, unknown, expired, dry
 
 PartnerApiError                     why one user's answer could not be had; never leaves SyncUsers
 ├── ApiThrottledError               429; carries how long to wait
@@ -90,6 +91,10 @@ class SchemaError(PermanentError):
 
 class RecordTooLargeError(PermanentError):
     """One row alone passes the stream's record limit."""
+
+
+class RedriveRefusedError(PermanentError):
+    """The run that was named cannot be run again."""
 
 
 class PartnerApiError(BatchError):

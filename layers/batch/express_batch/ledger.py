@@ -42,6 +42,18 @@ class RunAccount:
         return "PARTIAL" if self.users_failed else "COMPLETE"
 
 
+@dataclass(frozen=True)
+class RunRow:
+    """What batch_run says of a run; the last three numbers are None until it is closed."""
+
+    status: str
+    users_listed: int
+    rows_written: int | None
+    users_failed: int | None
+    users_missing: int | None
+    is_closed: bool
+
+
 def open_run(tx: Transaction, tenant_group: str, run_id: str, scheduled_time: str, users_listed: int) -> None:
     """Note that the run has been listed. Repeating it is harmless."""
     _guarded_execute(
@@ -99,6 +111,31 @@ def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccou
             run_id,
         ),
     )
+
+
+def link_redrive(tx: Transaction, tenant_group: str, run_id: str, original: str) -> None:
+    """Note which run an opened run runs again."""
+    _guarded_execute(
+        tx,
+        "UPDATE batch_run SET redrive_of = %s WHERE tenant_group = %s AND run_id = %s",
+        (original, tenant_group, run_id),
+    )
+
+
+def read_runs(tx: Transaction, tenant_group: str, original: str) -> dict[str, RunRow]:
+    """The accounts of a run and of its redrives, by run id."""
+    try:
+        rows = tx.query(
+            "SELECT run_id, status, users_listed, rows_written, users_failed, users_missing, closed_at IS NOT NULL"
+            " FROM batch_run WHERE tenant_group = %s AND run_id LIKE %s",
+            (tenant_group, f"{original}%"),
+        )
+    except TableMismatchError as error:
+        raise _schema_error("batch_run", error) from error
+    return {
+        run_id: RunRow(status, listed, written, failed, missing, bool(closed))
+        for run_id, status, listed, written, failed, missing, closed in rows
+    }
 
 
 def forget_writes(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:

@@ -3,27 +3,23 @@
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from express_batch import ledger
-from express_batch.chunks import cut_chunks, encode_chunk
+from express_batch.claim import Claim, read_claim
 from express_batch.database import Database
-from express_batch.errors import InvalidEventError, ListingTooLargeError, SettingsError
+from express_batch.errors import InvalidEventError, SettingsError
 from express_batch.job_contract import Job
+from express_batch.listing import write_listing
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import chunk_key, listing_key, make_dry_run_id, make_run_id, started_key
+from express_batch.redrive import RedriveRequest, list_redrive
+from express_batch.run_layout import listing_key, make_dry_run_id, make_run_id, started_key
 from express_batch.start_time import read_start_time
 
-# A state's payload is limited to 262,144 bytes and DataLimitExceeded cannot be caught, so the guard is here
-# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
-MAX_LISTING_BYTES = 240_000
-CHUNK_WRITERS = 8
-LONGEST_EXECUTION_SECONDS = 300.0
 # A dry run's counts travel in the state's payload, and nobody pays for a rehearsal with a whole run's calls.
 MAX_DRY_RUN_USERS = 1000
 
@@ -32,10 +28,12 @@ MAX_DRY_RUN_USERS = 1000
 class StartRequest:
     """What the state machine hands to ListUsers."""
 
+    # Of a redrive it is no time, so that a release that knows no redrives refuses it instead of running everybody.
     scheduled_time: str
     execution: str  # the same for every attempt of one execution, different for a duplicate of it
     dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
     execution_started_at: float | None = None  # seconds since 1970
+    redrive: RedriveRequest | None = None  # which run is to be run again; None where the run is one of its own
 
     @classmethod
     def from_event(cls, event: object) -> "StartRequest":
@@ -50,7 +48,10 @@ class StartRequest:
             raise InvalidEventError(
                 f"users of a dry run is {users!r}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
             )
-        return cls(event["scheduled_time"], event["execution"], users, read_start_time(event))
+        redrive = RedriveRequest.from_event(event)
+        if redrive is not None and users is not None:
+            raise InvalidEventError("the event asks for a dry run and for a redrive: one of them")
+        return cls(event["scheduled_time"], event["execution"], users, read_start_time(event), redrive)
 
 
 def list_users(
@@ -67,12 +68,25 @@ def list_users(
     """{"run_id", "started", "users_listed", "chunks": [{"chunk", "user_count"}]}.
 
     `started` is False, with nothing listed, when another execution has the run already. A dry run claims nothing, takes
-    the first users alone and stays out of the ledger; its answer has "dry_run": True besides.
-    Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError.
+    the first users alone and stays out of the ledger; its answer has "dry_run": True besides. A redrive takes the users
+    of another run that are not written (redrive.py).
+    Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError.
     """
     started_at = now()
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
+    if request.redrive is not None:
+        return list_redrive(
+            request.redrive,
+            execution=request.execution,
+            execution_started_at=request.execution_started_at,
+            tenant_group=tenant_group,
+            chunk_size=chunk_size,
+            database=database,
+            store=store,
+            observer=observer,
+            now=now,
+        )
     is_dry = request.dry_run_users is not None
     run_id = (
         make_dry_run_id(request.scheduled_time, request.execution) if is_dry else make_run_id(request.scheduled_time)
@@ -82,33 +96,17 @@ def list_users(
         observer.log("run already started")
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
-    def write_chunk(numbered: tuple[int, list[Any]]) -> dict[str, int]:
-        number, users = numbered
-        store.put(chunk_key(run_id, number), encode_chunk(run_id, number, users))
-        return {"chunk": number, "user_count": len(users)}
-
-    with (
-        observer.span("list users") as span,
-        closing(database.stream_users(job.SELECT_USERS)) as users,
-        ThreadPoolExecutor(CHUNK_WRITERS) as writers,
-    ):
-        taken = islice(users, request.dry_run_users)
-        chunks = list(writers.map(write_chunk, enumerate(cut_chunks(taken, chunk_size))))
-        listed = sum(chunk["user_count"] for chunk in chunks)
-        span.annotate(users_listed=listed, chunks=len(chunks))
-    answer = {"run_id": run_id, "started": True, "users_listed": listed, "chunks": chunks}
-    size = len(json.dumps(answer))
-    if size > MAX_LISTING_BYTES:
-        raise ListingTooLargeError(
-            f"{len(chunks)} chunks make {size} bytes, a state's payload holds {MAX_LISTING_BYTES}: "
-            f"raise ChunkSize above {chunk_size}"
-        )
+    with observer.span("list users") as span, closing(database.stream_users(job.SELECT_USERS)) as users:
+        taken = ((user, None) for user in islice(users, request.dry_run_users))
+        answer = write_listing(store, run_id, taken, chunk_size)
+        listed, chunks = answer["users_listed"], len(answer["chunks"])
+        span.annotate(users_listed=listed, chunks=chunks)
 
     def tell(message: str) -> None:
         observer.log(
             message,
             users_listed=listed,
-            chunks=len(chunks),
+            chunks=chunks,
             started_at=started_at,
             ended_at=now(),
             execution_started_at=request.execution_started_at,
@@ -133,14 +131,13 @@ def _claim_run(store: ObjectStore, run_id: str, request: StartRequest, now: floa
     which failed before it called for anybody, so whoever starts the run again must not be told that it was done.
     """
     key = started_key(run_id)
-    claim = {"execution": request.execution, "scheduled_time": request.scheduled_time, "claimed_at": now}
-    body = json.dumps(claim).encode()
+    body = Claim(request.execution, request.scheduled_time, now).encode()
     if store.put_if_absent(key, body):
         return True
-    held = json.loads(store.get(key) or b"{}")
-    if held.get("execution") == request.execution:
+    held = read_claim(store, run_id)
+    if held is not None and held.execution == request.execution:
         return True
-    if now - held.get("claimed_at", now) <= LONGEST_EXECUTION_SECONDS or store.get(listing_key(run_id)) is not None:
+    if held is None or held.may_live(now) or store.get(listing_key(run_id)) is not None:
         return False
     store.put(key, body)
     return True

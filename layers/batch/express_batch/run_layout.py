@@ -6,7 +6,9 @@ import re
 
 from express_batch.errors import InvalidEventError
 
-_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+# `-r2`: the second redrive of the run before it. It sorts behind its run and before the next one's.
+_RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)(-r[1-9][0-9]{0,2})?")
+MAX_REDRIVES = 999
 _DRY_RUN_ID = re.compile(r"dry-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
@@ -36,6 +38,27 @@ def make_dry_run_id(started_at: str, execution: str) -> str:
     return f"dry-{make_run_id(started_at)}-{digest[:8]}"
 
 
+def make_redrive_id(original: str, number: int) -> str:
+    """`20261122T083000Z-r1` for the first redrive of a run. Raises InvalidEventError beyond the last number."""
+    return check_run_id(f"{original}-r{number}")
+
+
+def original_of(run_id: str) -> str:
+    """The run that a redrive belongs to; a run that is none belongs to itself."""
+    return run_id.partition("-r")[0]
+
+
+def redrive_of(run_id: str) -> str | None:
+    """The run that this one runs again, or None where it is a run of its own."""
+    original = original_of(run_id)
+    return None if original == run_id else original
+
+
+def scheduled_moment(run_id: str) -> datetime.datetime:
+    """The scheduled time that the run, or the one it runs again, was named for."""
+    return datetime.datetime.strptime(original_of(run_id), "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+
+
 def is_dry_run(run_id: str) -> bool:
     """Whether the run calls for its users and writes nothing."""
     return _DRY_RUN_ID.fullmatch(run_id) is not None
@@ -51,7 +74,9 @@ def check_run_id(run_id: object) -> str:
     if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
         return run_id
     shown = repr(run_id[:40]) if isinstance(run_id, str) else f"a {type(run_id).__name__}"
-    raise InvalidEventError(f"run_id is {shown}: expected the form 20261122T083000Z")
+    raise InvalidEventError(
+        f"run_id is {shown}: expected the form 20261122T083000Z, or 20261122T083000Z-r1 for a redrive"
+    )
 
 
 def started_key(run_id: str) -> str:

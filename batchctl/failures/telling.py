@@ -1,0 +1,101 @@
+"""Failures as tables for a person and as JSON for a program."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from batchctl.failures.bucket import Bucket
+from batchctl.failures.failed_users import FailedUser, FailureCount
+from batchctl.failures.stuck import BATCH, Stuck
+
+
+def count_left(stuck: Sequence[Stuck]) -> dict[str, int]:
+    """What remains to be dealt with."""
+    batches = [one for one in stuck if one.kind == BATCH]
+    return {
+        "batches": len(batches),
+        "records": sum(one.records for one in batches),
+        "rejected": len(stuck) - len(batches),
+    }
+
+
+def describe_left(left: dict[str, int]) -> str:
+    """The same in a line."""
+    if not any(left.values()):
+        return "nothing is stuck: the failed-records queue and rejected/ are empty"
+    return (
+        f"remaining: {left['batches']:,} batches with {left['records']:,} records in the failed-records queue, "
+        f"{left['rejected']:,} rejected records"
+    )
+
+
+def make_counts_table(counts: Sequence[FailureCount]) -> Table:
+    """Users by run, function and reason."""
+    table = Table(title="failure records", title_justify="left")
+    for name in ("run", "function", "reason"):
+        table.add_column(name)
+    table.add_column("users", justify="right")
+    for count in counts:
+        table.add_row(count.run_id, count.function, count.reason, f"{count.count:,}")
+    return table
+
+
+def make_users_table(users: Sequence[FailedUser]) -> Table:
+    """Single users."""
+    table = Table(title="failed users", title_justify="left")
+    for name in ("run", "user", "tenant", "function", "reason", "detail"):
+        table.add_column(name, overflow="fold")
+    for user in users:
+        name = user.user_id or f"chunk {user.chunk}, position {user.position}"
+        table.add_row(user.run_id, name, user.tenant_id, user.function, user.reason, user.detail)
+    return table
+
+
+def make_stuck_table(stuck: Sequence[Stuck]) -> Table:
+    """Batches and rejected records, a line each."""
+    table = Table(title="stuck records", title_justify="left")
+    for name in ("name", "kind", "reason", "runs", "why"):
+        table.add_column(name, overflow="fold")
+    table.add_column("records", justify="right")
+    table.add_column("users", justify="right")
+    for one in stuck:
+        why = one.why if one.remedy is None else f"{one.why}; {one.remedy}"
+        users = f"{one.users:,}" if one.pieces else "unknown"
+        table.add_row(one.name, one.kind, one.reason, ", ".join(one.run_ids), why, f"{one.records:,}", users)
+    return table
+
+
+def stuck_to_json(one: Stuck, bucket: Bucket | None = None) -> dict[str, Any]:
+    """With the users' ids where the bucket is given to look them up."""
+    document: dict[str, Any] = {
+        "name": one.name,
+        "kind": one.kind,
+        "reason": one.reason,
+        "why": one.why,
+        "remedy": one.remedy,
+        "run_ids": one.run_ids,
+        "records": one.records,
+        "users": one.users,
+        "can_be_put_again": bool(one.entries),
+    }
+    if bucket is not None:
+        document["pieces"] = [
+            {
+                "run_id": piece.run_id,
+                "chunk": piece.chunk,
+                "record_id": piece.record_id,
+                "user_ids": name_positions(bucket, piece.run_id, piece.chunk, piece.positions),
+            }
+            for piece in one.pieces
+        ]
+    return document
+
+
+def name_positions(bucket: Bucket, run_id: str, chunk: int, positions: Sequence[int]) -> list[str]:
+    """User ids, or the positions where the chunk is gone."""
+    users = bucket.read_users(run_id, chunk)
+    return [
+        users[position].user_id if position < len(users) else f"chunk {chunk}, position {position}"
+        for position in positions
+    ]

@@ -1,0 +1,125 @@
+"""What a redrive asks of a stack: who is left, and a run for them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
+
+from batchctl.errors import BatchctlError
+from batchctl.redrive.stack import LONG_CALL, BatchStack, explained
+
+ALIAS = "live"
+# Where a release's ListUsers knows no redrive it takes this for the time of a run, and refuses it.
+NO_TIME = "asks who is left"
+
+
+@dataclass(frozen=True)
+class Left:
+    """The users of a run that neither it nor a redrive of it has written."""
+
+    run_id: str
+    users_left: int
+    by_reason: Mapping[str, int]
+    users_chosen: int  # those with the reasons that were asked for
+    running: str | None  # a redrive that is at work
+    accounts: Sequence[Mapping[str, Any]]  # of the run and its redrives
+
+    def account(self, run_id: str) -> Mapping[str, Any] | None:
+        """The ledger's account of the run or one of its redrives."""
+        return next((account for account in self.accounts if account["run_id"] == run_id), None)
+
+    @property
+    def newest_redrive(self) -> str | None:
+        """The last one that has an account."""
+        numbers = [int(account["run_id"].rpartition("-r")[2]) for account in self.accounts if "-r" in account["run_id"]]
+        return f"{self.run_id}-r{max(numbers)}" if numbers else None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an execution came out; `output` is the account of one that succeeded."""
+
+    status: str  # COMPLETE, PARTIAL, INCOMPLETE, ALREADY_STARTED, NOTHING_TO_REDRIVE or FAILED
+    run_id: str | None
+    problem: str | None
+
+
+def ask_left(stack: BatchStack, run_id: str, reasons: Sequence[str] = ()) -> Left:
+    """What ListUsers says of the run; nothing is started. Raises BatchctlError."""
+    event = {
+        "redrive_of": run_id,
+        "reasons": list(reasons),
+        "only_asks": True,
+        "scheduled_time": NO_TIME,
+        "execution": "batchctl redrive",
+    }
+    with explained("ListUsers"):
+        answer = stack.make_client("lambda").invoke(
+            FunctionName=stack.output("ListUsersFunctionName"), Qualifier=ALIAS, Payload=json.dumps(event)
+        )
+    payload = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise BatchctlError(_explain_refusal(run_id, payload))
+    return Left(
+        run_id=payload["run_id"],
+        users_left=payload["users_left"],
+        by_reason=payload["left_by_reason"],
+        users_chosen=payload["users_chosen"],
+        running=payload["running"],
+        accounts=payload["accounts"],
+    )
+
+
+def start(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> str:
+    """Start the redrive and go; the execution's ARN."""
+    with explained("UserBatch"):
+        answer = stack.make_client("stepfunctions").start_execution(
+            stateMachineArn=stack.output("UserBatchAliasArn"), input=_make_input(run_id, reasons)
+        )
+    return str(answer["executionArn"])
+
+
+def run(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> Ended:
+    """Start the redrive and wait for its end, 5 minutes at most."""
+    client = stack.make_client("stepfunctions", config=LONG_CALL)
+    with explained("UserBatch"):
+        try:
+            answer = client.start_sync_execution(
+                stateMachineArn=stack.output("UserBatchAliasArn"), input=_make_input(run_id, reasons)
+            )
+        except ReadTimeoutError as error:
+            raise BatchctlError(
+                f"UserBatch has not answered: the redrive may still run; ask again with `batchctl redrive {run_id}`"
+            ) from error
+    if answer["status"] == "SUCCEEDED":
+        output = json.loads(answer["output"])
+        return Ended(output["status"], output["run_id"], None)
+    kind, cause = answer.get("error", answer["status"]), answer.get("cause", "")
+    if kind == "RunIncomplete":
+        return Ended("INCOMPLETE", None, cause)
+    return Ended("FAILED", None, f"{kind}: {_read_message(cause)}")
+
+
+def _make_input(run_id: str, reasons: Sequence[str]) -> str:
+    return json.dumps({"redrive_of": run_id, **({"reasons": list(reasons)} if reasons else {})})
+
+
+def _explain_refusal(run_id: str, payload: Mapping[str, Any]) -> str:
+    kind, message = payload.get("errorType", "Error"), payload.get("errorMessage", payload)
+    if NO_TIME in str(message):
+        return f"redrive of {run_id}: the stack is of an older release, which knows no redrives: deploy it anew"
+    return (
+        f"redrive of {run_id}: {message}"
+        if kind == "RedriveRefusedError"
+        else f"redrive of {run_id}: {kind}: {message}"
+    )
+
+
+def _read_message(cause: str) -> str:
+    """A Lambda's cause is a JSON document; its message is what a person needs."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
