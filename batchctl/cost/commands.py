@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from batchctl.cost.estimate import Estimate, Workload, estimate_cost
+from batchctl.cost.watching import Watching
 from batchctl.errors import UsageError
 
 
@@ -18,6 +19,12 @@ def cost(
     users_per_invocation: Annotated[int, typer.Option(help="The template's UsersPerInvocation.")] = 250,
     memory_mb: Annotated[int, typer.Option(help="The template's SyncUsersMemorySize.")] = 512,
     shards: Annotated[int, typer.Option(help="The template's ShardCount.")] = 1,
+    metrics: Annotated[bool, typer.Option(help="The template's Metrics.")] = Watching.metrics,
+    alarms: Annotated[bool, typer.Option(help="The template's Alarms.")] = Watching.alarms,
+    dashboard: Annotated[bool, typer.Option(help="The template's Dashboard.")] = Watching.dashboard,
+    traced_share: Annotated[
+        float, typer.Option(min=0, max=1, help="The template's TraceSamplingRate; 0 is Tracing=PassThrough.")
+    ] = Watching.traced_share,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Estimate a month on AWS (us-east-1, arm64), before anything is deployed.
@@ -42,11 +49,16 @@ def cost(
         calls_in_flight=users_per_invocation,
         memory_mb=memory_mb,
         shards=shards,
+        watching=Watching(metrics, alarms, dashboard, traced_share),
     )
     estimate = estimate_cost(work)
     if as_json:
         lines = {line.name: round(line.usd, 2) for line in estimate.lines}
-        total = {"total_usd": round(estimate.total_usd, 2), "variable_usd": round(estimate.variable_usd, 2)}
+        total = {
+            "total_usd": round(estimate.total_usd, 2),
+            "variable_usd": round(estimate.variable_usd, 2),
+            "watching_usd": round(estimate.watching_usd, 2),
+        }
         typer.echo(json.dumps({"lines": lines, **total, "run_seconds": round(estimate.run_seconds, 1)}))
     else:
         Console().print(_make_table(estimate, work))
@@ -59,9 +71,11 @@ def _make_table(estimate: Estimate, work: Workload) -> Table:
     table.add_column("service")
     table.add_column("USD a month", justify="right")
     for line in estimate.lines:
-        table.add_row(line.name, f"{line.usd:,.2f}", style="dim" if line.fixed else "")
+        if line.usd:
+            table.add_row(line.name, f"{line.usd:,.2f}", style="dim" if line.fixed or line.watching else "")
     table.add_section()
     table.add_row("for the runs", f"{estimate.variable_usd:,.2f}")
+    table.add_row("for seeing what they do", f"{estimate.watching_usd:,.2f}")
     table.add_row("with what costs the same whatever runs", f"{estimate.total_usd:,.2f}", style="bold")
     table.add_row("a run takes about", f"{estimate.run_seconds:,.0f} s")
     return table

@@ -1,9 +1,11 @@
 """The estimate: what each service does in a run, times its price, times the runs of a month."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchctl.cost import prices
+from batchctl.cost.line import Line
+from batchctl.cost.watching import Watching, estimate_watching
 
 MINUTES_A_MONTH = prices.HOURS_A_MONTH * 60
 # Measured by `make bench` on one core: all of SyncUsers' own work for a user, TLS not among it, so it is doubled.
@@ -29,15 +31,7 @@ class Workload:
     concurrency: int = 32  # SyncUsers environments at once
     memory_mb: int = 512
     shards: int = 1
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the bill, USD a month."""
-
-    name: str
-    usd: float
-    fixed: bool = False  # whatever the number of users
+    watching: Watching = field(default_factory=Watching)
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,12 @@ class Estimate:
     @property
     def variable_usd(self) -> float:
         """What the runs cost."""
-        return sum(line.usd for line in self.lines if not line.fixed)
+        return sum(line.usd for line in self.lines if not line.fixed and not line.watching)
+
+    @property
+    def watching_usd(self) -> float:
+        """What it costs to see what they do."""
+        return sum(line.usd for line in self.lines if line.watching)
 
     @property
     def total_usd(self) -> float:
@@ -95,6 +94,7 @@ def estimate_cost(work: Workload) -> Estimate:
             runs * ((chunks + 2) * prices.S3_PUT + min(slices, chunks * work.concurrency) * prices.S3_GET),
         ),
         Line("Kinesis PUT units", runs * put_units * prices.PUT_UNIT),
+        *estimate_watching(work.watching, runs, slices, writes),
         Line("Kinesis shards", work.shards * prices.SHARD_HOUR * prices.HOURS_A_MONTH, fixed=True),
         Line("RDS Proxy (can be shared)", 2 * prices.PROXY_VCPU_HOUR * prices.HOURS_A_MONTH, fixed=True),
         Line("RDS db.t4g.micro (can be shared)", prices.DATABASE_MICRO_HOUR * prices.HOURS_A_MONTH, fixed=True),

@@ -17,4 +17,13 @@ S3_GET = 0.0004 / 1000
 # https://aws.amazon.com/rds/proxy/pricing/ (at least 2 vCPU), https://aws.amazon.com/rds/mysql/pricing/ (db.t4g.micro)
 PROXY_VCPU_HOUR = 0.015
 DATABASE_MICRO_HOUR = 0.019
+# https://aws.amazon.com/cloudwatch/pricing/ (the first 10,000 metrics; an alarm for each metric that it reads)
+METRIC = 0.30
+ALARM_METRIC = 0.10
+COMPOSITE_ALARM = 0.50
+DASHBOARD = 3.00
+LOG_GB = 0.50
+GB = 1024**3
+# https://aws.amazon.com/xray/pricing/ (recorded)
+TRACE = 5.00 / 1_000_000
 HOURS_A_MONTH = 730

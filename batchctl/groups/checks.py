@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from batchctl.groups.expected_runs import check_expected_runs
 from batchctl.groups.group import CANARY_WAVE, TenantGroup
 from batchctl.groups.group_file import suggest
 from emulator.identity import Identity
@@ -31,7 +32,8 @@ def check_group(group: TenantGroup, template: Mapping[str, Any]) -> list[str]:
             )
         else:
             known[name] = value
-    return problems + _check_values(group, known, template)
+    defaults = {name: str(item["Default"]) for name, item in declared.items() if "Default" in item}
+    return [*problems, *check_expected_runs(group, defaults), *_check_values(group, known, template)]
 
 
 def _check_values(group: TenantGroup, known: Mapping[str, str], template: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,11 @@ class Project:
         return self.root / "pipeline" / "codepipeline.yaml"
 
     @property
+    def base_fleet(self) -> Path:
+        """The hand-written dashboard, into which render puts the groups."""
+        return self.root / "pipeline" / "fleet-dashboard.yaml"
+
+    @property
     def group_deployer(self) -> Path:
         """The state machine that deploys a group, for each account and region."""
         return self.root / "pipeline" / "group-deployer.yaml"
@@ -51,6 +56,11 @@ class Project:
     def rendered_pipeline(self) -> Path:
         """The pipeline with its waves, ready for `sam deploy`."""
         return self.rendered / "codepipeline.yaml"
+
+    @property
+    def rendered_fleet(self) -> Path:
+        """The dashboards of all groups, ready for `sam deploy`."""
+        return self.rendered / "fleet.yaml"
 
     @property
     def configurations(self) -> Path:

@@ -9,6 +9,7 @@ import yaml
 
 from batchctl.groups.configuration_file import render_configuration
 from batchctl.groups.errors import RenderError
+from batchctl.groups.fleet import render_fleet
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.places import Places, stage_key
 from batchctl.groups.project import Project
@@ -34,6 +35,7 @@ def render_project(project: Project) -> dict[Path, str]:
         project.samconfig: render_samconfig(groups, project.samconfig.read_text(encoding="utf-8")),
         project.places: _render_places(places),
         project.rendered_pipeline: _render_pipeline(groups, base, places),
+        project.rendered_fleet: _render_fleet(groups, project),
     }
     return files | {project.configurations / f"{group.name}.json": render_configuration(group) for group in groups}
 
@@ -99,10 +101,22 @@ def _render_places(places: Places) -> str:
 
 def _render_pipeline(groups: Sequence[TenantGroup], base: Mapping[str, Any], places: Places) -> str:
     note = _NOTE.format(sources="pipeline/codepipeline.yaml and pipeline/tenant-groups")
-    text = note + to_yaml(render_stages(groups, base, places))
+    return _check_size(note + to_yaml(render_stages(groups, base, places)), len(groups))
+
+
+def _render_fleet(groups: Sequence[TenantGroup], project: Project) -> str:
+    if not project.base_fleet.is_file():
+        raise RenderError(f"{project.show(project.base_fleet)} does not exist: it is what the groups are shown by")
+    parameters = read_template(project.template)["Parameters"]
+    defaults = {name: str(item["Default"]) for name, item in parameters.items() if "Default" in item}
+    note = _NOTE.format(sources="pipeline/fleet-dashboard.yaml and pipeline/tenant-groups")
+    return _check_size(note + to_yaml(render_fleet(groups, read_template(project.base_fleet), defaults)), len(groups))
+
+
+def _check_size(text: str, groups: int) -> str:
     if len(text.encode()) > MAX_TEMPLATE_BYTES:
         raise RenderError(
-            f"{len(groups)} groups make a template of {len(text.encode()):,} bytes, and CloudFormation takes"
+            f"{groups} groups make a template of {len(text.encode()):,} bytes, and CloudFormation takes"
             f" {MAX_TEMPLATE_BYTES:,}: move groups to a second copy of this project with a pipeline of its own"
         )
     return text

@@ -1,6 +1,5 @@
 """The commands `batchctl runs`, `why`, `watch` and `report`."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -159,16 +158,15 @@ def report(
     if hash_user_ids:
         data = hide_user_ids(data)
     path = output or REPORTS_DIR / f"{data.head.run_id}.html"
-    is_written = write_page(data, path)
+    write_page(data, path)
     if as_json:
         total = {"total_cost_usd": data.total_cost_usd, "seconds": data.head.seconds}
-        typer.echo(json.dumps({**to_document(data), **total, "report": str(path) if is_written else None}))
+        typer.echo(json.dumps({**to_document(data), **total, "report": str(path)}))
     else:
         console = Console()
         print_summary(console, data)
-        if is_written:
-            console.print(f"\nreport: {path}", highlight=False, soft_wrap=True)
-    if open_it and is_written:
+        console.print(f"\nreport: {path}", highlight=False, soft_wrap=True)
+    if open_it:
         typer.launch(str(path))
 
 
@@ -176,17 +174,11 @@ def _collect(target: Target, run_id: str | None) -> RunData:
     return target.collect(run_id or target.newest())
 
 
-def write_page(data: RunData, path: Path) -> bool:
-    """Whether the page was written; its writer is loaded only here, since it is most of the command's start."""
+def write_page(data: RunData, path: Path) -> None:
+    """The HTML page. Raises BatchctlError where the file cannot be written."""
+    from batchctl.runs.html.page import write_report  # noqa: PLC0415  # Plotly, which no other command waits for
+
     try:
-        page = importlib.import_module("batchctl.runs.html.page")
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("batchctl."):
-            raise
-        return False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page.write_report(data, path)
+        write_report(data, path)
     except OSError as error:
         raise BatchctlError(f"--output {path}: {error.strerror}: choose another file") from error
-    return True

@@ -24,8 +24,8 @@ _TRACE = re.compile(r"XRAY TraceId: (\S+)")
 _TRACE_ROOT = re.compile(r"Root=([^;]+)")
 # awslambdaric: `[ERROR] ValueError: message`, the traceback behind it in the same event.
 _TEXT_ERROR = re.compile(r"\[ERROR\]\s+(?:\S+Z\s+\S+\s+)?(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>[^\r\n]*))?")
-_TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
-_EXITED = re.compile(r"Error: (Runtime exited[^\r\n]*)")
+_TIMED_OUT = re.compile(r"(?P<request_id>\S+) (?P<message>Task timed out after [\d.]+ seconds)")
+_EXITED = re.compile(r"RequestId: (?P<request_id>\S+) Error: (?P<message>Runtime exited[^\r\n]*)")
 TIMEOUT = "Sandbox.Timedout"
 EXIT = "Runtime.ExitError"
 
@@ -34,28 +34,37 @@ EXIT = "Runtime.ExitError"
 class _Error:
     type: str
     message: str
+    request_id: str | None  # None where the line does not say
 
 
 def read_reports(function: str, lines: Iterable[LogLine]) -> list[InvocationReport]:
-    """A report for each invocation that has ended, with the error that its log stream tells before the REPORT.
+    """A report for each invocation that has ended, with the error that the log tells of it.
 
-    An environment works on one invocation at a time, so an error line belongs to the next REPORT of its stream.
+    An error line without a request id belongs to the next REPORT of its stream, since an environment works on one
+    invocation at a time; a line with one may also come after the REPORT, as that of a time-out does.
     """
-    reports = []
+    found: list[tuple[LogLine, dict[str, Any] | re.Match[str], _Error | None]] = []
     pending: dict[str, _Error] = {}
+    named: dict[str, _Error] = {}
     for line in lines:
         document = _parse_json(line.message)
         if document is not None and document.get("type") == "platform.report":
-            report = _read_json_report(function, line, document.get("record") or {}, pending.pop(line.stream, None))
+            record = document.get("record")
+            found.append((line, record if isinstance(record, dict) else {}, pending.pop(line.stream, None)))
         elif (match := _REPORT.match(line.message)) is not None:
-            report = _read_text_report(function, line, match, pending.pop(line.stream, None))
-        else:
-            error = _read_error(line.message, document)
-            if error is not None:
+            found.append((line, match, pending.pop(line.stream, None)))
+        elif (error := _read_error(line.message, document)) is not None:
+            if error.request_id is None:
                 pending[line.stream] = error
-            continue
-        if report is not None:
-            reports.append(report)
+            else:
+                named[error.request_id] = error
+    reports = []
+    for line, figures, before in found:
+        if isinstance(figures, re.Match):
+            reports.append(_read_text_report(function, line, figures, named.get(figures["request_id"], before)))
+        else:
+            error = named.get(str(figures.get("requestId")), before)
+            reports += _read_json_report(function, line, figures, error)
     return reports
 
 
@@ -82,12 +91,13 @@ def _read_text_report(function: str, line: LogLine, match: re.Match[str], error:
 
 def _read_json_report(
     function: str, line: LogLine, record: dict[str, Any], error: _Error | None
-) -> InvocationReport | None:
+) -> list[InvocationReport]:
+    """The report, or none where the record lacks its figures."""
     metrics = record.get("metrics") or {}
     try:
         kind, message = _settle(record.get("status"), record.get("errorType"), error)
         init = metrics.get("initDurationMs")
-        return InvocationReport(
+        report = InvocationReport(
             function=function,
             request_id=str(record["requestId"]),
             ended_at=line.timestamp,
@@ -102,7 +112,8 @@ def _read_json_report(
             log_stream=line.stream,
         )
     except (KeyError, TypeError, ValueError):
-        return None
+        return []
+    return [report]
 
 
 def _settle(status: str | None, error_type: str | None, error: _Error | None) -> tuple[str | None, str | None]:
@@ -120,14 +131,16 @@ def _settle(status: str | None, error_type: str | None, error: _Error | None) ->
 
 def _read_error(message: str, document: dict[str, Any] | None) -> _Error | None:
     if document is not None:
-        kind = document.get("errorType")
-        return _Error(str(kind), str(document.get("errorMessage", ""))) if kind and "stackTrace" in document else None
+        kind, request_id = document.get("errorType"), document.get("requestId")
+        if not kind or "stackTrace" not in document:
+            return None
+        return _Error(str(kind), str(document.get("errorMessage", "")), None if request_id is None else str(request_id))
     if (timed_out := _TIMED_OUT.search(message)) is not None:
-        return _Error(TIMEOUT, timed_out.group())
+        return _Error(TIMEOUT, timed_out["message"], timed_out["request_id"])
     if (exited := _EXITED.search(message)) is not None:
-        return _Error(EXIT, exited.group(1))
+        return _Error(EXIT, exited["message"], exited["request_id"])
     if (match := _TEXT_ERROR.match(message)) is not None:
-        return _Error(match["type"], match["message"] or "")
+        return _Error(match["type"], match["message"] or "", None)
     return None
 
 

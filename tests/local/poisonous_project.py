@@ -26,7 +26,8 @@ def make_poisonous_template(folder: Path) -> Path:
     """template.yaml with that job; a slice that dies is tried twice and not four times, which spares the tests time."""
     template = folder / "template.yaml"
     template.write_text((ROOT / "template.yaml").read_text())
-    (folder / "functions").symlink_to(ROOT / "functions")
+    for name in ("functions", "batchctl", "migrations"):
+        (folder / name).symlink_to(ROOT / name)
     (folder / "layers" / "job" / "job").mkdir(parents=True)
     (folder / "layers" / "batch").symlink_to(ROOT / "layers" / "batch")
     for name in ("Makefile", "job/loyalty_points.py"):

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from emulator.stack.template_file import read_template
 from tests.pipeline.base_pipeline import (
     DEPLOY_ROLES,
@@ -17,11 +19,14 @@ from tests.template.asl_definitions import list_states, read_definitions
 _PREFIXES = {"Logs": "logs", "Serverless": "lambda", "StepFunctions": "states", "CodeDeploy": "codedeploy"}
 # Statements that AWS lets nobody narrow to a resource.
 _WITHOUT_RESOURCE = {
+    "AlarmsAreRead",  # composite alarms among them, for which CloudWatch wants no narrower scope
+    "CompositeAlarms",  # the same; by what it may do, in its condition
     "LogDelivery",
     "OwnLogDelivery",
     "MappingsOfTheseFunctions",  # by the function, in its condition
     "NetworkIsRead",
     "SamplingRulesAreListed",
+    "SavedQueries",
     "StateMachinesAreChecked",
 }
 _STATEMENTS = list_statements(DEPLOY_ROLES)
@@ -76,6 +81,40 @@ def test_cloudformation_may_make_every_service_that_the_template_has() -> None:
     }
 
     assert needed - allowed == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "actions", "resource"),
+    [
+        ("AWS::CloudWatch::Alarm", {"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}, ":alarm:${StackPrefix}*"),
+        ("AWS::CloudWatch::CompositeAlarm", {"cloudwatch:PutCompositeAlarm", "cloudwatch:DescribeAlarms"}, "*"),
+        (
+            "AWS::CloudWatch::Dashboard",
+            {"cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"},
+            ":dashboard/${StackPrefix}*",
+        ),
+        (
+            "AWS::Logs::QueryDefinition",
+            {"logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition"},
+            "*",
+        ),
+        (
+            "AWS::XRay::Group",
+            {"xray:CreateGroup", "xray:GetGroup", "xray:UpdateGroup", "xray:DeleteGroup"},
+            ":group/batch-*",
+        ),
+    ],
+)
+def test_cloudformation_may_make_what_is_watched(kind: str, actions: set[str], resource: str) -> None:
+    assert kind in {item["Type"] for item in read_template(ROOT / "template.yaml")["Resources"].values()}
+    allowed = {
+        action
+        for statement in _CLOUDFORMATION
+        if statement["Effect"] == "Allow" and str(statement["Resource"]).removesuffix("'}").endswith(resource)
+        for action in list_actions(statement)
+    }
+
+    assert actions - allowed == set()
 
 
 def test_cloudformation_may_make_what_applies_the_schema_and_call_that_function_alone() -> None:

@@ -33,7 +33,11 @@ def test_template_samples_nothing_when_tracing_is_off(tmp_path: Path) -> None:
     traced = plan_project(LOCAL, tmp_path)
     untraced = plan_project({**LOCAL, "Tracing": "PassThrough"}, tmp_path)
 
-    assert set(traced.resources) - set(untraced.resources) == {"UserBatchSamplingRule", "FunctionTracingPolicy"}
+    assert set(traced.resources) - set(untraced.resources) == {
+        "FunctionTracingPolicy",
+        "TraceGroup",
+        "UserBatchSamplingRule",
+    }
 
 
 def test_template_makes_what_applies_the_schema_when_a_user_for_it_is_named(tmp_path: Path) -> None:
@@ -92,6 +96,8 @@ def test_template_makes_what_applies_the_schema_when_a_user_for_it_is_named(tmp_
             {"DatabaseAuth": "iam", "DatabasePassword": "", "DatabaseTls": "verify"},
             "iam needs DatabaseResourceId",
         ),
+        (LOCAL, {"Dashboard": "Active", "Metrics": "Off"}, "Dashboard Active needs Metrics Active"),
+        (LOCAL, {"AlarmTopicArn": "told"}, "parameter AlarmTopicArn: value 'told' does not match AllowedPattern"),
         (LOCAL, {"ChunkConcurrency": "41"}, "parameter ChunkConcurrency: value '41' is above MaxValue 40"),
         (LOCAL, {"ChunkSize": "5001"}, "parameter ChunkSize: value '5001' is above MaxValue 5000"),
         (LOCAL, {"UsersPerInvocation": "0"}, "parameter UsersPerInvocation: value '0' is below MinValue 1"),
@@ -120,6 +126,8 @@ def test_template_says_what_is_wrong_when_parameters_do_not_go_together(
         {"PartnerApiUrl": "https://partner.example.com:8443"},
         {"TraceSamplingRate": "0.05"},
         {"SyncUsersReservedConcurrency": "64"},
+        {"AlarmTopicArn": "arn:aws:sns:us-east-1:111122223333:told"},
+        {"FailedUsersPercent": "0.5"},
     ],
 )
 def test_template_takes_the_value_when_it_is_in_its_range(tmp_path: Path, change: dict[str, str]) -> None:

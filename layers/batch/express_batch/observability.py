@@ -126,8 +126,9 @@ class Observer:
     def measure(self, unit: str, reason: str | None = None, /, **values: float | Sequence[float]) -> None:
         """Give metrics their values, at most MAX_METRIC_VALUES each; `reason` makes it a dimension of its own."""
         dimensions = (("TenantGroup", self._settings.tenant_group), *([("Reason", reason)] if reason else []))
-        metrics = self._metrics.setdefault(dimensions, {})
-        metrics.update({name: {"Unit": unit, "Value": value} for name, value in values.items() if value != []})
+        given = {name: {"Unit": unit, "Value": value} for name, value in values.items() if value != []}
+        if given:
+            self._metrics.setdefault(dimensions, {}).update(given)
 
     def measure_latency(self, **histograms: LatencyHistogram) -> None:
         """Give metrics values that are distributed as the histograms are."""
@@ -190,7 +191,7 @@ class Observer:
         self._observability.sender.send(make_segment(place, segment, self._request_id))
 
     def close(self, outcome: str) -> None:
-        """Send metrics and trace. What fails here fails nothing else."""
+        """Write the metrics and send the trace."""
         if self._observability.metrics is not None:
             for dimensions, metrics in self._metrics.items():
                 document = self._observability.metrics.serialize_metric_set(metrics, dict(dimensions), {})

@@ -108,7 +108,7 @@ class TraceSender:
         """Send one document. What cannot be sent is lost."""
         try:
             self._open().send(_DAEMON_HEADER + encode_document(document))
-        except OSError:
+        except (OSError, ValueError):  # no such address, no daemon, or more than a datagram takes
             self.close()
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ def make_project(folder: Path, groups: dict[str, Any]) -> Project:
     shutil.copy(PROJECT_ROOT / "template.yaml", project.template)
     shutil.copy(Project().schema, project.schema)
     shutil.copy(Path(__file__).with_name("base_pipeline.yaml"), project.base_pipeline)
+    shutil.copy(PROJECT_ROOT / "pipeline/fleet-dashboard.yaml", project.base_fleet)
     project.samconfig.write_text('version = 0.1\n\n[default.deploy.parameters]\ncapabilities = "CAPABILITY_IAM"\n')
     for name, content in groups.items():
         write_group(project, name, content)

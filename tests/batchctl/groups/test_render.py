@@ -318,7 +318,8 @@ def test_configuration_file_goes_when_its_group_has_gone(tmp_path: Path) -> None
 
 
 def test_samconfig_keeps_what_stands_outside_of_the_markers(tmp_path: Path) -> None:
-    project = make_project(tmp_path, {"north": make_content(0, parameters={"ScheduleExpression": "rate(1 hour)"})})
+    parameters = {"ScheduleExpression": "rate(1 hour)", "ExpectedRunMinutes": 125}
+    project = make_project(tmp_path, {"north": make_content(0, parameters=parameters)})
     render(project)
     edited = project.samconfig.read_text().replace("version = 0.1", "# by hand\nversion = 0.1") + "# at the end\n"
     project.samconfig.write_text(edited)

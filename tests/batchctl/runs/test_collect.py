@@ -229,6 +229,17 @@ def test_collect_run_compares_with_the_runs_before() -> None:
     assert len(data.slices) == 4
 
 
+def test_collect_run_counts_no_run_before_one_in_which_the_user_was_written() -> None:
+    older = MadeUpRun(run_id="20261122T081000Z", started_at=START - 1200).play(status="PARTIAL", failed=1)
+    older.fail_users(0, 0, [3])
+    before = MadeUpRun(run_id="20261122T082000Z", started_at=START - 600, objects=older.objects, logs=older.logs)
+    before.play(status="PARTIAL", failed=1).fail_users(0, 0, [4])
+    run = MadeUpRun(objects=older.objects, logs=older.logs).play(status="PARTIAL", failed=2)
+    run.fail_users(0, 0, [3, 4])
+
+    assert [user.runs for user in collect(run).failed_users] == [1, 2]
+
+
 def test_collect_run_compares_with_no_redrive_and_knows_one() -> None:
     redrive = MadeUpRun(users=250, run_id="20261122T082000Z-r1", started_at=START - 300).play()
     run = MadeUpRun(objects=redrive.objects, logs=redrive.logs).play()

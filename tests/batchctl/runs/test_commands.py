@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -16,7 +16,6 @@ from batchctl.main import main
 from batchctl.runs import commands, target
 from batchctl.runs.archive import Archive
 from batchctl.runs.findings import find_all
-from batchctl.runs.run_data import RunData
 from batchctl.runs.target import ArchiveTarget, LiveTarget
 from batchctl.runs.user_names import hash_user_id
 from tests.batchctl.runs.made_up_run import GROUP, RUN_ID, MadeUpRun, make_data, make_head
@@ -136,19 +135,13 @@ def test_hash_user_ids_leaves_no_id_to_be_seen(live: MadeUpRun, tmp_path: Path, 
 def test_report_summarises_the_newest_run_and_writes_its_page(past: Archive, tmp_path: Path) -> None:
     data = make_data(head=make_head(users_failed=1), failures=[group("X", 1)], failed_users=[failed_user(0, runs=3)])
     past.save(replace(data, findings=find_all(data)))
-    written: list[Any] = []
 
-    def write_page(data: RunData, path: Path) -> bool:
-        written.append((data, path))
-        return True
-
-    with patch.object(commands, "write_page", write_page):
-        done = run("report")
+    done = run("report")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "fails in each of the last 3 runs" in done.stdout
     path = tmp_path / "reports" / f"{RUN_ID}.html"
-    assert written == [(past.load(RUN_ID), path)]
+    assert RUN_ID in path.read_text()
     assert done.stdout.splitlines()[-1] == f"report: {path}"
 
 
@@ -159,6 +152,15 @@ def test_report_prints_one_object_with_the_findings(past: Archive, tmp_path: Pat
 
     assert (document["version"], document["head"]["status"]) == (1, "INCOMPLETE")
     assert len(document["slices"]) == 40
+
+
+def test_report_names_the_file_that_cannot_be_written(past: Archive, tmp_path: Path) -> None:
+    past.save(make_data())
+
+    done = run("report", "--output", str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == f"error: --output {tmp_path}: Is a directory: choose another file\n"
 
 
 def test_watch_says_that_a_past_run_cannot_be_watched(past: Archive) -> None:

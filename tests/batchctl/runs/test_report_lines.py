@@ -97,5 +97,27 @@ def test_read_reports_gives_an_error_to_the_invocation_of_its_own_stream() -> No
     assert found == {"of-b": None, "of-a": "ValueError", "next-of-a": None}
 
 
+def test_read_reports_gives_a_time_out_that_is_told_after_the_report_to_the_invocation_it_names() -> None:
+    later = lines(
+        FIGURES, f"2026-11-22T08:30:20.000Z {ID} Task timed out after 20.00 seconds", FIGURES.replace(ID, "next")
+    )
+
+    assert [report.error_type for report in read_reports("SyncUsers", later)] == ["Sandbox.Timedout", None]
+
+
 def test_read_reports_passes_over_what_is_no_line_of_lambda() -> None:
-    assert read_reports("SyncUsers", lines("{", "{}", "[]", "INIT_START", '{"type": "platform.report"}', "")) == []
+    assert (
+        read_reports(
+            "SyncUsers",
+            lines(
+                "{",
+                "{}",
+                "[]",
+                "INIT_START",
+                '{"type": "platform.report"}',
+                '{"type": "platform.report", "record": []}',
+                "",
+            ),
+        )
+        == []
+    )

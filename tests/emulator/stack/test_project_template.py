@@ -42,7 +42,15 @@ _MADE = {
     "WriteRowsFunction": "AWS::Lambda::Function",
     "WriteRowsLogGroup": "AWS::Logs::LogGroup",
 }
+_QUERIES = ("Runs", "FailuresByReason", "SlowestSlices", "OneRun", "OneChunk", "WriterLag", "RejectedRecords")
+_ALARMS = (
+    "GroupInTrouble", "RunsFailed", "RunMissing", "RunsSlow", "UsersFailed", "UsersMissing", "WriterBehind",
+    "FailedRecords", "LostStarts", "PartnerThrottling", "SyncUsersErrors", "SyncUsersThrottles", "WriteRowsErrors",
+)  # fmt: skip
 _LISTED = {
+    *((f"{name}Alarm", None) for name in _ALARMS),
+    *((f"{name}Query", None) for name in _QUERIES),
+    ("TraceGroup", None),
     ("RunBucketPolicy", None),
     ("Schedule", None),
     # CodeDeploy, which nothing is shifted by here: an alias takes its new version at once.
