@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from express_batch.failures import MAX_SLICE_USERS
+
 from batchctl.runs.run_data import FailedUser, FailureGroup, SliceFailure
 
 # A report names so many single users; the records have them all. They bound the archive's files.
 MAX_FAILED_USERS = 1000
 SAMPLE_USERS = 3
-MAX_SLICE_USERS = 100_000  # as the platform has it: a record that claims more is none
 _REQUEST_ID = re.compile(r"RequestId: ([0-9a-f-]{36})")
 
 

@@ -66,10 +66,6 @@ class AccessGuard:
         statements = await self._read_policies(role_arn) if role_arn else None
         return statements is None or find_refusal(statements, ask) is None
 
-    def forget(self) -> None:
-        """Read all policies anew: a stack was changed."""
-        self._policies.clear()
-
     async def _read_policies(self, role_arn: str) -> list[Statement] | None:
         # One reading for all that ask at once; None for a role that was not made here.
         if role_arn not in self._policies:

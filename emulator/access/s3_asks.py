@@ -21,14 +21,14 @@ _BUCKET_READS = {
 _LISTING_KEYS = ("prefix", "delimiter", "max-keys")
 
 
-def find_s3_asks(method: str, path: str, query: str, host: str) -> list[Ask]:
+def find_s3_ask(method: str, path: str, query: str, host: str) -> Ask:
     """What must be allowed for the request; an action `s3:Unknown` where this module does not know it."""
     bucket, key = _split(path, host)
     fields = dict(parse_qsl(query, keep_blank_values=True))
     arn = f"arn:aws:s3:::{bucket}"
     if key:
-        return [Ask(_object_action(method, fields), f"{arn}/{key}")]
-    return [Ask(_bucket_action(method, fields), arn, {f"s3:{n}": fields[n] for n in _LISTING_KEYS if n in fields})]
+        return Ask(_object_action(method, fields), f"{arn}/{key}")
+    return Ask(_bucket_action(method, fields), arn, {f"s3:{n}": fields[n] for n in _LISTING_KEYS if n in fields})
 
 
 def ask_to_list(asked: Ask) -> Ask:

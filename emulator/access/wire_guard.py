@@ -8,7 +8,7 @@ from emulator.access.api_asks import find_api_ask
 from emulator.access.ask import Ask
 from emulator.access.guard import AccessGuard
 from emulator.access.principal import read_access_key
-from emulator.access.s3_asks import ask_to_list, find_s3_asks
+from emulator.access.s3_asks import ask_to_list, find_s3_ask
 from emulator.errors import AwsError
 
 _XML = "application/xml"
@@ -31,7 +31,7 @@ class WireGuard:
 
     async def check_s3(self, role: str, method: str, path: str, query: str, host: str) -> Ask:
         """What was asked for, when the role may do it. Raises AwsError."""
-        (ask,) = find_s3_asks(method, path, query, host)
+        ask = find_s3_ask(method, path, query, host)
         await self._guard.check(role, ask)
         return ask
 

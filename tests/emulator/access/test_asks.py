@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from emulator.access.api_asks import find_api_ask
-from emulator.access.s3_asks import ask_to_list, find_s3_asks
+from emulator.access.s3_asks import ask_to_list, find_s3_ask
 from emulator.identity import Identity
 
 _OBJECT = "arn:aws:s3:::runs/runs/1/started.json"
@@ -32,19 +32,19 @@ _OBJECT = "arn:aws:s3:::runs/runs/1/started.json"
 def test_s3_request_needs_the_documented_permission(
     method: str, path: str, query: str, host: str, action: str, resource: str
 ) -> None:
-    (ask,) = find_s3_asks(method, path, query, host)
+    ask = find_s3_ask(method, path, query, host)
 
     assert (ask.action, ask.resource) == (action, resource)
 
 
 def test_listing_brings_its_prefix() -> None:
-    (ask,) = find_s3_asks("GET", "/runs", "list-type=2&prefix=runs%2F1%2F", "localhost:80")
+    ask = find_s3_ask("GET", "/runs", "list-type=2&prefix=runs%2F1%2F", "localhost:80")
 
     assert ask.context == {"s3:prefix": "runs/1/"}
 
 
 def test_absence_is_told_to_who_may_list_under_the_key() -> None:
-    (ask,) = find_s3_asks("GET", "/runs/runs/1/started.json", "", "localhost:80")
+    ask = find_s3_ask("GET", "/runs/runs/1/started.json", "", "localhost:80")
 
     listing = ask_to_list(ask)
 
