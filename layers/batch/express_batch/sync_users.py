@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
+from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import encode_records
 
 # Kept back of the invocation's time for sending the rows and storing the failures.
@@ -51,13 +53,18 @@ def sync_users(
     stream: RowStream,
     partner: PartnerApiRunner,
     observer: Observer,
+    switch: StopSwitch | None = None,
 ) -> dict[str, int]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
+
+    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError.
 
     Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
-    with observer.span("read chunk"):
+    with observer.span("read chunk"), ThreadPoolExecutor(1) as reader:
+        # Side by side, so that the look at the switch takes no time of its own.
+        asked = None if switch is None else reader.submit(switch.is_on)
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
         raise ChunkUnreadableError(
@@ -80,6 +87,8 @@ def sync_users(
                 seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started)),
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
+                switch=switch,
+                is_stopped=asked is not None and asked.result(),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
@@ -88,6 +97,8 @@ def sync_users(
         span.describe(calls=answers.tally.latency.summary())
         observer.add_calls(slowest)
     called = time.monotonic()
+    if switch is not None:
+        switch.tell_problem(observer)
 
     with observer.span("send rows") as span:
         entries = _make_entries(answers, slice_, invocation, job, observer)
