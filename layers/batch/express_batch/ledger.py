@@ -96,7 +96,10 @@ def read_written(tx: Transaction, tenant_group: str, run_id: str) -> dict[int, i
 
 
 def count_unwritten(tx: Transaction, tenant_group: str, since_run_id: str, closed_within_seconds: int) -> int:
-    """Users of runs closed INCOMPLETE of late who are neither failed nor, by now, written."""
+    """Users of runs closed INCOMPLETE of late who are neither failed nor, by now, written.
+
+    `since_run_id` keeps the look short, since the accounts of runs stay for ever.
+    """
     try:
         runs = tx.query(
             "SELECT run_id, users_listed, users_failed FROM batch_run WHERE tenant_group = %s AND run_id >= %s"
