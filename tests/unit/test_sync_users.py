@@ -1,5 +1,6 @@
 """SyncUsers: a slice's users, as rows in the stream or as failures in the bucket."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -282,11 +283,27 @@ def test_slice_calls_nobody_while_calls_are_stopped_and_accounts_for_all() -> No
     assert stage.observer.line("slice synced")["calls"] == 0
 
 
+class QuietSwitch(StopSwitch):
+    """Nobody puts it on during the slice; it waits in virtual time."""
+
+    async def wait_until_on(self) -> None:
+        await asyncio.sleep(1000)
+
+
 def test_switch_is_read_once_beside_the_chunk() -> None:
     stage = Stage()
-    stage.switch = StopSwitch(stage.store, clock=lambda: 100.0)
+    stage.switch = QuietSwitch(stage.store, clock=lambda: 100.0)
 
     stage.sync(0, 3)
     stage.sync(3, 6)
 
     assert stage.store.reads.count(STOP_KEY) == 1
+
+
+def test_more_time_is_kept_back_for_sending_when_the_stream_refuses_records() -> None:
+    stage = Stage()
+    stage.stream.pause_seconds = 3.0
+
+    # 16.9 s of the invocation, less 5 and four pauses.
+    assert stage.sync(seconds_left=16.9) == {"synced": 0, "failed": 4}
+    assert Stage().sync(seconds_left=16.9) == {"synced": 4, "failed": 0}

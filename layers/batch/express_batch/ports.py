@@ -48,6 +48,11 @@ class StreamEntry:
 class RowStream(Protocol):
     """The stream that rows travel in."""
 
+    @property
+    def pause_seconds(self) -> float:
+        """How long a sender has to wait before its next call: 0 while the stream keeps up."""
+        ...
+
     def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
         """Send all entries, repeating just those that were refused, until `deadline` (monotonic seconds).
 

@@ -23,6 +23,8 @@ from express_batch.stream_record import encode_records
 
 # Kept back of the invocation's time for sending the rows and storing the failures.
 SENDING_SECONDS = 5.0
+# More of it where the stream refuses records: so many pauses of its sender.
+PAUSES_KEPT_BACK = 4
 SAMPLE_USERS = 3  # named in the log line for each reason of failing
 
 
@@ -84,7 +86,7 @@ def sync_users(
                 job=job,
                 api=api,
                 calls_in_flight=calls_in_flight,
-                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started)),
+                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream),
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
                 switch=switch,
@@ -178,8 +180,8 @@ def _sample_users(failures: Sequence[UserFailure], observer: Observer) -> dict[s
     return dict(samples)
 
 
-def _seconds_for_calls(slice_: Slice, invocation_seconds: float) -> float:
+def _seconds_for_calls(slice_: Slice, invocation_seconds: float, stream: RowStream) -> float:
     """Until the rows must be sent: by this invocation's end and by the moment when the run has to be closed."""
     if slice_.deadline is not None:
         invocation_seconds = min(invocation_seconds, slice_.deadline - time.time())
-    return invocation_seconds - SENDING_SECONDS
+    return invocation_seconds - SENDING_SECONDS - PAUSES_KEPT_BACK * stream.pause_seconds
