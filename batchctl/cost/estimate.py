@@ -74,8 +74,8 @@ def estimate_cost(work: Workload) -> Estimate:
     run_seconds = LIST_SECONDS + sync_seconds + CLOSE_SECONDS
     writes = math.ceil(sync_seconds * WRITES_A_SECOND) * work.shards
     chunks = math.ceil(work.users / work.chunk_size)
-    # An environment looks once a second, and at the beginning of a slice where it has not looked for as long.
-    switch_looks = slices * max(1.0, slice_seconds / SWITCH_SECONDS)
+    # Once a second in each environment, however many slices it takes in that time.
+    switch_looks = min(slices, work.concurrency) * max(1.0, sync_seconds / SWITCH_SECONDS)
     put_units = slices * math.ceil(users * ROW_BYTES / prices.PUT_UNIT_BYTES)
 
     lambda_gb_seconds = (
