@@ -6,6 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
+from batchctl.control.commands import resume, stop
 from batchctl.cost.commands import cost
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.failures import commands as failures_commands
@@ -49,6 +50,8 @@ app.add_typer(groups_commands.app, name="groups")
 app.command()(cost)
 app.command()(migrate)
 app.command()(redrive)
+app.command()(stop)
+app.command()(resume)
 app.add_typer(failures_commands.app, name="failures")
 app.add_typer(rehearse_commands.app, name="pipeline")
 app.command()(invoke)

@@ -15,6 +15,7 @@ MB_A_VCPU = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-m
 SYNC_OVERHEAD_SECONDS = 0.05  # reading the chunk, sending the rows
 WRITES_A_SECOND = 5  # WriteRows' batches while a run's rows arrive
 WRITE_SECONDS = 0.05
+SWITCH_SECONDS = 1.0  # between two looks at the kill switch, in each SyncUsers environment
 LIST_SECONDS, CLOSE_SECONDS = 2.0, 3.0
 
 
@@ -73,6 +74,8 @@ def estimate_cost(work: Workload) -> Estimate:
     run_seconds = LIST_SECONDS + sync_seconds + CLOSE_SECONDS
     writes = math.ceil(sync_seconds * WRITES_A_SECOND) * work.shards
     chunks = math.ceil(work.users / work.chunk_size)
+    # Once a second in each environment, however many slices it takes in that time.
+    switch_looks = min(slices, work.concurrency) * max(1.0, sync_seconds / SWITCH_SECONDS)
     put_units = slices * math.ceil(users * ROW_BYTES / prices.PUT_UNIT_BYTES)
 
     lambda_gb_seconds = (
@@ -91,7 +94,11 @@ def estimate_cost(work: Workload) -> Estimate:
         ),
         Line(
             "S3 requests",
-            runs * ((chunks + 2) * prices.S3_PUT + min(slices, chunks * work.concurrency) * prices.S3_GET),
+            runs
+            * (
+                (chunks + 3) * prices.S3_PUT  # claim, turn and listing besides
+                + (min(slices, chunks * work.concurrency) + switch_looks) * prices.S3_GET
+            ),
         ),
         Line("Kinesis PUT units", runs * put_units * prices.PUT_UNIT),
         *estimate_watching(work.watching, runs, slices, writes),

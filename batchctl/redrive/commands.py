@@ -63,6 +63,8 @@ def redrive(
 def _ask_again(target: BatchStack, before: Left, ended: Ended) -> Left:
     if ended.status == "ALREADY_STARTED":
         raise BatchctlError(f"{ended.run_id} was started by another in the meantime: wait until it has ended")
+    if ended.status == "STOPPED":
+        raise BatchctlError("calls are stopped: `batchctl resume` lets them begin again")
     if ended.status == "FAILED":
         raise BatchctlError(f"redrive of {before.run_id} failed: {ended.problem}")
     return ask_left(target, before.run_id)

@@ -41,7 +41,7 @@ class Left:
 class Ended:
     """How an execution came out; `output` is the account of one that succeeded."""
 
-    status: str  # COMPLETE, PARTIAL, INCOMPLETE, ALREADY_STARTED, NOTHING_TO_REDRIVE or FAILED
+    status: str  # COMPLETE, PARTIAL, INCOMPLETE, ALREADY_STARTED, NOTHING_TO_REDRIVE, STOPPED or FAILED
     run_id: str | None
     problem: str | None
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local.surroundings import STATE_DIR
-from batchctl.runs.run_data import RunData
+from batchctl.runs.run_data import ACCOUNTED_FOR, RunData
 from batchctl.runs.run_file import to_document
 from batchctl.runs.target import ENDPOINTS_PATH, Target, open_target
 from batchctl.runs.user_names import hash_user_id, hide_user_ids
@@ -115,7 +115,7 @@ def watch(
         )
     progress = watch_run(source, chosen)
     last = _print_lines(progress) if as_json else _draw(progress)
-    if last.status not in ("COMPLETE", "PARTIAL"):
+    if last.status not in ACCOUNTED_FOR:
         raise BatchctlError(f"run {chosen} is {last.status}: `batchctl why {chosen}{source.facts.options}` says why")
 
 

@@ -41,6 +41,7 @@ def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) 
         failed_by_reason={str(name): int(count) for name, count in (closed.get("failed_by_reason") or {}).items()},
         redrive_of=find_original(run_id),
         waited_seconds=None if waited is None else float(waited),
+        not_started_because=str(closed.get("reason") or "") or None,
     )
 
 

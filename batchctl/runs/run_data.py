@@ -5,6 +5,11 @@ Times are seconds since 1970, durations seconds. docs/reference/observability.md
 
 from dataclasses import dataclass, field
 
+# Runs that listed nobody: an earlier one still went, the writer was behind, or an operator had stopped the calls.
+NOT_STARTED = ("SKIPPED", "STOPPED")
+# Everybody that was listed is written or failed with a reason.
+ACCOUNTED_FOR = ("COMPLETE", "PARTIAL", *NOT_STARTED)
+
 
 @dataclass(frozen=True)
 class RunHead:
@@ -12,7 +17,8 @@ class RunHead:
 
     run_id: str
     tenant_group: str
-    status: str  # RUNNING, COMPLETE, PARTIAL, INCOMPLETE or FAILED (ended before it was closed)
+    # RUNNING, COMPLETE, PARTIAL, INCOMPLETE, FAILED (ended before it was closed); SKIPPED or STOPPED (did not start)
+    status: str
     started_at: float  # of the execution
     closed_at: float | None
     users_listed: int
@@ -24,6 +30,7 @@ class RunHead:
     redrive_of: str | None = None
     waited_seconds: float | None = None  # CloseRun, for the writer
     p95_ms: float | None = None  # of the partner API's answers
+    not_started_because: str | None = None  # of a run that is SKIPPED or STOPPED
 
     @property
     def seconds(self) -> float | None:

@@ -4,9 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from batchctl.runs.run_data import InvocationReport, RunHead, SliceActivity, SliceFailure, StateActivity
+from batchctl.runs.run_data import NOT_STARTED, InvocationReport, RunHead, SliceActivity, SliceFailure, StateActivity
 
-END_STATES = {"COMPLETE": "RunClosed", "PARTIAL": "RunClosed", "INCOMPLETE": "RunIncomplete"}
+END_STATES = {
+    "COMPLETE": "RunClosed",
+    "PARTIAL": "RunClosed",
+    "INCOMPLETE": "RunIncomplete",
+    "SKIPPED": "RunSkipped",
+    "STOPPED": "RunStopped",
+}
 
 
 def derive_states(
@@ -26,7 +32,7 @@ def derive_states(
     if chunk_sizes:
         states += _derive_maps(chunk_sizes, slices, slice_failures, by_function.get("SyncUsers", []))
     closing = by_function.get("CloseRun", [])
-    if closing or head.closed_at is not None:
+    if closing or (head.closed_at is not None and head.status not in NOT_STARTED):
         states.append(_derive_task("CloseRun", closing, known=head.closed_at is not None, started_at=None))
     if head.status in END_STATES:
         moment = head.closed_at

@@ -13,7 +13,13 @@ from batchctl.runs.run_data import Finding, RunData, RunHead
 from batchctl.runs.user_story import UserStory
 from batchctl.runs.why import Diagnosis, FailedInvocation
 
-STATUS_STYLES = {"COMPLETE": "bold green", "PARTIAL": "bold yellow", "RUNNING": "bold cyan"}
+STATUS_STYLES = {
+    "COMPLETE": "bold green",
+    "PARTIAL": "bold yellow",
+    "RUNNING": "bold cyan",
+    "SKIPPED": "yellow",
+    "STOPPED": "yellow",
+}
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -88,6 +94,8 @@ def _make_head_table(data: RunData) -> Table:
     table.add_column(style="dim")
     table.add_column(justify="right")
     table.add_row("status", Text(head.status, style_of(head.status)))
+    if head.not_started_because is not None:
+        table.add_row("because", head.not_started_because)
     table.add_row("started", show_time(head.started_at))
     if head.seconds is not None:
         table.add_row("seconds", f"{head.seconds:,.1f}")

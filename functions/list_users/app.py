@@ -6,9 +6,11 @@ from typing import Any
 from express_batch.adapters.database_password import password_source
 from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.adapters.s3_store import S3Store
+from express_batch.admission import Admission
 from express_batch.list_users import StartRequest, list_users
 from express_batch.observability import Observability
 from express_batch.settings import ListUsersSettings
+from express_batch.stop_switch import StopSwitch
 from job import job
 
 # Outside the handler: an environment keeps them from invocation to invocation.
@@ -16,6 +18,7 @@ settings = ListUsersSettings.from_environment(os.environ)
 observability = Observability(settings)
 database = MysqlDatabase(settings, password_source(settings))
 store = S3Store(settings.run_bucket)
+switch = StopSwitch(store)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -29,4 +32,6 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             database=database,
             store=store,
             observer=observer,
+            admission=Admission(settings.run_overlap, settings.max_unwritten_users),
+            switch=switch,
         )

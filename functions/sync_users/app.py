@@ -10,6 +10,7 @@ from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.observability import Observability
 from express_batch.settings import SyncUsersSettings
+from express_batch.stop_switch import StopSwitch
 from express_batch.sync_users import Invocation, sync_users
 from job import job
 
@@ -18,6 +19,7 @@ settings = SyncUsersSettings.from_environment(os.environ)
 observability = Observability(settings)
 store = S3Store(settings.run_bucket)
 chunks = ChunkCache(store)
+switch = StopSwitch(store)
 stream = KinesisStream(settings.row_stream)
 partner = PartnerApiConnections(
     settings.partner_api_url,
@@ -41,4 +43,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             stream=stream,
             partner=partner,
             observer=observer,
+            switch=switch,
         )

@@ -114,3 +114,11 @@ def test_command_refuses_what_makes_no_sense(option: str) -> None:
 
     assert result.exit_code != 0
     assert option in str(result.exception)
+
+
+def test_looks_at_the_kill_switch_cost_a_request_a_second_in_each_environment() -> None:
+    def requests(latency_ms: float) -> float:
+        estimate = estimate_cost(Workload(users=250, every_minutes=60, api_latency_ms=latency_ms, concurrency=1))
+        return next(line.usd for line in estimate.lines if line.name == "S3 requests")
+
+    assert requests(20_000) - requests(10_000) == pytest.approx(730 * 10 * 0.0004 / 1000, rel=0.01)

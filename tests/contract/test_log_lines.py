@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from express_batch.admission import Admission
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice, encode_chunk
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import ApiRejectedError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
-from express_batch.run_layout import chunk_key, closed_key
+from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
 from express_batch.stream_record import SyncedRow
 from express_batch.sync_users import Invocation, sync_users
+from express_batch.turn import Turn
 from express_batch.write_rows import write_rows
 
 from tests.fakes.database import LedgerDatabase
@@ -46,6 +48,27 @@ def list_now(store: MemoryStore, observer: RecordingObserver) -> None:
         database=LedgerDatabase(USERS),
         store=store,
         observer=observer,
+    )
+
+
+def wait_now(store: MemoryStore, observer: RecordingObserver) -> None:
+    refuse_now(store, observer, execution_started_at=START["execution_started_at"], deadline=1795336401500)
+
+
+def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) -> None:
+    """Another run goes."""
+    store.put(TURN_KEY, Turn("20261122T082900Z", "another", 1795336201.0).encode())
+    store.objects.pop(f"runs/{RUN}/started.json", None)
+    list_users(
+        StartRequest.from_event({**START, "execution_started_at": None, **event}),
+        tenant_group="blue",
+        chunk_size=10,
+        job=ValueJob(),
+        database=LedgerDatabase(USERS),
+        store=store,
+        observer=observer,
+        admission=Admission("wait"),
+        now=lambda: 1795336202.0,
     )
 
 
@@ -89,11 +112,16 @@ def close_now(store: MemoryStore, observer: RecordingObserver) -> None:
     )
 
 
+def list_first(store: MemoryStore, observer: RecordingObserver) -> None:
+    store.objects.clear()
+    list_now(store, observer)
+
+
 @pytest.fixture
 def told() -> dict[str, dict[str, Any]]:
     """{message: keys} of every line of a run that meets everything once."""
     store, lines = MemoryStore(), {}
-    for step in (list_now, list_now, sync_now, write_now, close_now):
+    for step in (wait_now, refuse_now, list_first, list_now, sync_now, write_now, close_now):
         observer = RecordingObserver()
         if step is list_now and store.objects:
             store.put(f"runs/{RUN}/started.json", json.dumps({"execution": "another"}).encode())

@@ -24,6 +24,8 @@ class LedgerTransaction:
         self._database.statements.extend((statement, tuple(row)) for row in rows)
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
+        if "FROM batch_run" in statement:
+            return self._database.incomplete
         assert "FROM batch_write" in statement
         self._database.queries += 1
         return [
@@ -36,13 +38,17 @@ class LedgerTransaction:
 
 
 class LedgerDatabase:
-    """`written` holds (chunk, start, positions) of each stream record that WriteRows has written."""
+    """`written` holds (chunk, start, positions) of each stream record that WriteRows has written.
+
+    `incomplete` holds (run id, listed, failed) of the runs that were closed INCOMPLETE of late.
+    """
 
     def __init__(self, users: Iterable[User] = ()) -> None:
         self._users = users
         self.listings = 0
         self.queries = 0
         self.written: list[tuple[int, int, list[int]]] = []
+        self.incomplete: list[tuple[str, int, int]] = []
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
 
     def run_transaction(self, work: Callable[[LedgerTransaction], T]) -> T:

@@ -30,5 +30,15 @@ class MemoryStore:
         self.reads.append(key)
         return self.objects.get(key)
 
+    def get_with_version(self, key: str) -> tuple[bytes, str] | None:
+        body = self.get(key)
+        return None if body is None else (body, f"{self.writes.count(key)}")
+
+    def put_if_version(self, key: str, body: bytes, version: str) -> bool:
+        if key not in self.objects or version != f"{self.writes.count(key)}":
+            return False
+        self.put(key, body)
+        return True
+
     def list_keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))

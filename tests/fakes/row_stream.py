@@ -13,6 +13,7 @@ class MemoryStream:
         self.entries: list[StreamEntry] = []
         self.deadlines: list[float] = []
         self._takes = takes
+        self.pause_seconds = 0.0
 
     def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
         self.deadlines.append(deadline)

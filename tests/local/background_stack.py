@@ -63,6 +63,19 @@ class BackgroundStack:
 
         return self.do(run())
 
+    def run_side_by_side(self, count: int) -> list[Execution]:
+        """The ended executions of runs for different times that began in the same moment."""
+
+        async def run() -> list[Execution]:
+            machines = self.stack.emulator.state_machines
+            started = [
+                await machines.start(self.stack.state_machine_arn, {"scheduled_time": self.new_time()})
+                for _ in range(count)
+            ]
+            return [await execution.wait() for execution in started]
+
+        return self.do(run())
+
     def run_dry(self, users: int) -> Execution:
         """The ended execution of a dry run."""
 

@@ -92,6 +92,16 @@ def test_second_start_of_a_scheduled_time_does_nothing(stack: BackgroundStack) -
     assert stack.calls() == 0
 
 
+def test_run_is_skipped_when_it_meets_another(stack: BackgroundStack) -> None:
+    stack.set_api(latency_ms=200)
+
+    first, second = stack.run_side_by_side(2)
+
+    assert sorted(execution.output["status"] for execution in (first, second)) == ["COMPLETE", "SKIPPED"]
+    assert stack.calls() == USERS
+    assert stack.run_batch().output["status"] == "COMPLETE"
+
+
 def test_ledger_holds_the_runs_account(stack: BackgroundStack) -> None:
     run_id = stack.run_batch().output["run_id"]
 

@@ -6,7 +6,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from express_batch.run_layout import chunk_key, closed_key, failures_prefix, rejected_key, started_key
+from express_batch.run_layout import (
+    STOP_KEY,
+    TURN_KEY,
+    chunk_key,
+    closed_key,
+    failures_prefix,
+    rejected_key,
+    started_key,
+)
 
 from emulator.stack.template_file import read_template
 from tests.template.project_template import TEMPLATE
@@ -166,9 +174,13 @@ _REJECTED = rejected_key("shardId-000000000000", "495")
 @pytest.mark.parametrize(
     ("role", "action", "allowed"),
     [
-        ("ListUsersRole", "s3:PutObject", {started_key(_RUN), chunk_key(_RUN, 1)}),
-        ("ListUsersRole", "s3:GetObject", {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE}),
-        ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1)}),
+        ("ListUsersRole", "s3:PutObject", {started_key(_RUN), chunk_key(_RUN, 1), closed_key(_RUN), TURN_KEY}),
+        (
+            "ListUsersRole",
+            "s3:GetObject",
+            {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, closed_key(_RUN), STOP_KEY, TURN_KEY},
+        ),
+        ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1), STOP_KEY}),
         ("SyncUsersRole", "s3:PutObject", {_FAILURE}),
         ("WriteRowsRole", "s3:PutObject", {_FAILURE, _REJECTED}),
         ("CloseRunRole", "s3:GetObject", {_FAILURE}),
@@ -183,7 +195,7 @@ def test_role_reaches_just_the_objects_that_its_step_uses(role: str, action: str
         if name == role and action in _actions(statement)
         for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
     ]
-    objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED}
+    objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED, STOP_KEY, TURN_KEY}
 
     assert {key for key in objects if any(fnmatchcase(key, pattern) for pattern in patterns)} == allowed
 
@@ -196,3 +208,9 @@ def test_every_object_expires_when_its_run_is_old() -> None:
         key.startswith(prefixes)
         for key in (started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED)
     )
+
+
+def test_kill_switch_never_expires() -> None:
+    rules = _resources("AWS::S3::Bucket")["RunBucket"]["LifecycleConfiguration"]["Rules"]
+
+    assert not [rule for rule in rules if "ExpirationInDays" in rule and STOP_KEY.startswith(rule["Prefix"])]

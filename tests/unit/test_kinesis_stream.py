@@ -200,3 +200,28 @@ def test_split_loses_no_record_whatever_the_sizes(sizes: list[int]) -> None:
     StreamOver(kinesis).put_records(entries, deadline=0.0)
 
     assert [len(data) for call in kinesis.calls for data in call] == sizes
+
+
+def test_sender_is_slower_after_a_refusal_and_fast_again_after_successes(clock: FakeTime) -> None:
+    # GIVEN a stream that refuses three times and then keeps up
+    refusal = refuse(b"a")
+    stream = StreamOver(FakeKinesis(refusal, refusal, refusal, take_all))
+
+    pauses = []
+    for _ in range(4):
+        stream.put_records([StreamEntry("k", b"a")], deadline=clock.now + 100)
+        pauses.append(stream.pause_seconds)
+
+    # THEN the next slice waits before it sends, and each success halves the wait
+    assert pauses == [0.4, 0.2, 0.0, 0.0]
+
+
+def test_sender_does_not_wait_for_a_stream_when_no_time_is_left_for_it(clock: FakeTime) -> None:
+    client = FakeKinesis(refuse(b"a"), refuse(b"a"), refuse(b"a"), refuse(b"a"), take_all)
+    stream = StreamOver(client)
+    stream.put_records([StreamEntry("k", b"a")], deadline=clock.now + 100)
+    now = clock.now
+
+    stream.put_records([StreamEntry("k", b"a")], deadline=now + 0.1)
+
+    assert (clock.now, len(client.calls)) == (now, 6)

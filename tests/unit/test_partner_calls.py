@@ -1,5 +1,6 @@
 """Calling for a slice: every user ends as a row or as a failure with its reason."""
 
+import asyncio
 import itertools
 from typing import Any, ClassVar
 
@@ -323,3 +324,90 @@ def test_row_of_the_greatest_size_fits_a_stream_record_even_when_escaped() -> No
         outcome.rows, run_id="r", chunk=0, start=200, attempt_id="a", trace_header=None, columns=("user_id", "value")
     )
     assert len(record) > 600_000
+
+
+class TimedSwitch:
+    """A switch that is put on at a moment of the virtual clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def is_on(self) -> bool:
+        return self._seconds <= 0
+
+    async def wait_until_on(self) -> None:
+        await asyncio.sleep(self._seconds)
+
+
+def stop_at(
+    seconds: float, partner: ScriptedPartner, users: list[str], *, job: Job | None = None, calls_in_flight: int = 100
+) -> tuple[SliceAnswers, float]:
+    """What comes of a slice whose calls are stopped then."""
+    return run_virtually(
+        fetch_slice(
+            [User(user, "acme") for user in users],
+            first_position=0,
+            job=job or ValueJob(),
+            api=partner,
+            calls_in_flight=calls_in_flight,
+            seconds_left=50.0,
+            now_microseconds=lambda: 77,
+            jitter=lambda: 1.0,
+            switch=TimedSwitch(seconds),
+            is_stopped=seconds <= 0,
+        )
+    )
+
+
+def test_nobody_is_called_for_when_calls_are_stopped_from_the_start() -> None:
+    partner = ScriptedPartner({"/a": [ANSWER], "/b": [ANSWER]})
+
+    answers, seconds = stop_at(0, partner, ["a", "b"])
+
+    assert (dict(partner.calls), seconds, answers.tally.calls) == ({}, 0, 0)
+    assert reasons(answers) == {"a": "StoppedError", "b": "StoppedError"}
+
+
+def test_calls_in_flight_end_and_no_other_begins_when_calls_are_stopped() -> None:
+    users = [f"u{number}" for number in range(40)]
+    partner = ScriptedPartner({f"/{user}": [ANSWER] for user in users}, latency=1.0)
+
+    answers, seconds = stop_at(2.5, partner, users, calls_in_flight=4)
+
+    # Three waves of four had begun, and the third was answered.
+    assert sum(partner.calls.values()) == len(answers.rows) == 12
+    assert seconds == pytest.approx(3.0)
+    assert set(reasons(answers).values()) == {"StoppedError"}
+    assert len(answers.failures) == 28
+
+
+def test_wait_for_a_repeat_is_broken_off_when_calls_are_stopped() -> None:
+    partner = ScriptedPartner({"/a": [ApiThrottledError("429", 20.0)]})
+
+    answers, seconds = stop_at(2.0, partner, ["a"])
+
+    assert partner.calls["/a"] == 1
+    assert seconds == pytest.approx(2.0)
+    assert reasons(answers) == {"a": "StoppedError"}
+
+
+def test_job_that_sends_several_requests_for_a_user_begins_no_other_when_calls_are_stopped() -> None:
+    class TwoRequests(ValueJob):
+        async def call_api(self, api: Any, user: User) -> Any:
+            await api.get_json("/first")
+            return await api.get_json("/second")
+
+    partner = ScriptedPartner({"/first": [ANSWER], "/second": [ANSWER]}, latency=1.0)
+
+    answers, _ = stop_at(0.5, partner, ["a"], job=TwoRequests())
+
+    assert dict(partner.calls) == {"/first": 1}
+    assert reasons(answers) == {"a": "StoppedError"}
+
+
+def test_slice_ends_as_ever_when_nobody_stops_it() -> None:
+    partner = ScriptedPartner({"/a": [ApiServerError("503"), ANSWER]})
+
+    answers, _ = stop_at(1000.0, partner, ["a"])
+
+    assert (len(answers.rows), answers.failures) == (1, [])

@@ -194,3 +194,22 @@ class NoBody:
 
     def stream(self) -> Iterator[bytes]:
         return iter(())
+
+
+def test_put_if_version_asks_s3_to_write_only_over_the_same_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, b"")) as s3:
+        assert store_at(s3.url, monkeypatch).put_if_version(KEY, b"content", '"etag-1"') is True
+    assert s3.asked[0].headers["If-Match"] == '"etag-1"'
+
+
+@pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (404, "NoSuchKey")])
+def test_put_if_version_is_false_when_the_object_is_another_or_gone(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    with serve_aws((status, error(code))) as s3:
+        assert store_at(s3.url, monkeypatch).put_if_version(KEY, b"content", '"etag-1"') is False
+
+
+def test_get_with_version_is_none_when_there_is_no_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((404, error("NoSuchKey"))) as s3:
+        assert store_at(s3.url, monkeypatch).get_with_version(KEY) is None

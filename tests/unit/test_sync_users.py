@@ -1,5 +1,6 @@
 """SyncUsers: a slice's users, as rows in the stream or as failures in the bucket."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -10,7 +11,8 @@ from express_batch.chunks import Slice, encode_chunk
 from express_batch.errors import ApiRejectedError, ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError
 from express_batch.failures import read_failures
 from express_batch.job_contract import User
-from express_batch.run_layout import chunk_key, failures_prefix
+from express_batch.run_layout import STOP_KEY, chunk_key, failures_prefix
+from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import decode_record
 from express_batch.sync_users import Invocation, sync_users
 
@@ -34,6 +36,7 @@ class Stage:
         self.store.put(chunk_key(RUN, 3), encode_chunk(RUN, 3, USERS))
         self.stream = stream or MemoryStream()
         self.observer = RecordingObserver(TRACE, traced_calls=2)
+        self.switch: StopSwitch | None = None
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -58,6 +61,7 @@ class Stage:
             stream=self.stream,
             partner=VirtualRunner(ScriptedPartner(self.script)),
             observer=self.observer,
+            switch=self.switch,
         )
 
     @property
@@ -264,3 +268,42 @@ def test_dry_run_calls_for_every_user_and_sends_nothing() -> None:
     assert counts == {"synced": 3, "failed": 1}
     assert stage.stream.entries == []
     assert len(list(stage.store.list_keys(failures_prefix(run_id)))) == 1
+
+
+def test_slice_calls_nobody_while_calls_are_stopped_and_accounts_for_all() -> None:
+    stage = Stage()
+    stage.store.put(STOP_KEY, b'{"reason": "partner down"}')
+    stage.switch = StopSwitch(stage.store)
+
+    counts = stage.sync(2, 6)
+
+    assert counts == {"synced": 0, "failed": 4}
+    (key,) = stage.failure_keys
+    assert {item.reason for item in read_failures(stage.store.objects[key])} == {"StoppedError"}
+    assert stage.observer.line("slice synced")["calls"] == 0
+
+
+class QuietSwitch(StopSwitch):
+    """Nobody puts it on during the slice; it waits in virtual time."""
+
+    async def wait_until_on(self) -> None:
+        await asyncio.sleep(1000)
+
+
+def test_switch_is_read_once_beside_the_chunk() -> None:
+    stage = Stage()
+    stage.switch = QuietSwitch(stage.store, clock=lambda: 100.0)
+
+    stage.sync(0, 3)
+    stage.sync(3, 6)
+
+    assert stage.store.reads.count(STOP_KEY) == 1
+
+
+def test_more_time_is_kept_back_for_sending_when_the_stream_refuses_records() -> None:
+    stage = Stage()
+    stage.stream.pause_seconds = 3.0
+
+    # 16.9 s of the invocation, less 5 and four pauses.
+    assert stage.sync(seconds_left=16.9) == {"synced": 0, "failed": 4}
+    assert Stage().sync(seconds_left=16.9) == {"synced": 4, "failed": 0}

@@ -23,10 +23,13 @@ NOT_A_USERS_FAULT = (
     "Lambda.ServiceException",
 )
 
+# Reasons that say nothing about the user.
+NOT_THE_USERS_FAULT = ("TimeLeftError", "ApiThrottledError", "StoppedError")
+
 
 def find_poisonous_users(data: RunData) -> Iterator[Finding]:
     """A few users that failed at all attempts while the others were written; gravest where they did so before."""
-    users = [user for user in data.failed_users if user.reason not in ("TimeLeftError", "ApiThrottledError")]
+    users = [user for user in data.failed_users if user.reason not in NOT_THE_USERS_FAULT]
     repeating = [user for user in users if user.runs > 1]
     for chosen, is_repeating in ((repeating, True), ([user for user in users if user.runs == 1], False)):
         if not chosen or not _are_few(chosen, data):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from batchctl.runs.html.history import users_per_second
 from batchctl.runs.html.words import UNKNOWN, change_words, count_words, seconds_words, usd_words
-from batchctl.runs.run_data import Finding, RunData, RunHead
+from batchctl.runs.run_data import NOT_STARTED, Finding, RunData, RunHead
 
 Say = Callable[[float], str]
 
@@ -66,9 +66,15 @@ def tell_verdict(head: RunHead) -> str:
         return f"{count_words(head.users_missing)} of {listed} users are neither written nor failed."
     if head.status == "RUNNING":
         return f"The run goes on: {count_words(head.rows_written)} of {listed} users are in the database so far."
-    if head.status == "FAILED":
-        return "The run ended before it was closed: nobody has counted its users."
+    if head.status in (*NOT_STARTED, "FAILED"):
+        return _tell_unclosed(head)
     return f"{count_words(head.rows_written)} of {listed} users are in the database."
+
+
+def _tell_unclosed(head: RunHead) -> str:
+    if head.status in NOT_STARTED:
+        return f"The run did not start and called for nobody: {head.not_started_because or 'no reason is known'}."
+    return "The run ended before it was closed: nobody has counted its users."
 
 
 def make_tiles(data: RunData) -> list[Tile]:

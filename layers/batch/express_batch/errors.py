@@ -25,6 +25,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
 ├── TimeLeftError                   the time was over before an answer came
+├── StoppedError                    an operator stopped the calls before an answer came
 └── MalformedAnswerError            an answer that the job cannot turn into a row
 
 Lambda reports the class's name as `errorType`, and a state machine matches exactly that name, not
@@ -141,6 +142,10 @@ class AnswerTooLargeError(PartnerApiError):
 
 class TimeLeftError(PartnerApiError):
     """The time was over before an answer came."""
+
+
+class StoppedError(PartnerApiError):
+    """An operator stopped the calls before an answer came."""
 
 
 class MalformedAnswerError(PartnerApiError):

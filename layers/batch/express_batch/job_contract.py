@@ -47,6 +47,7 @@ class Job(Protocol):
 
     # SQL that lists user_id and tenant_id, in this order. It must not need parameters.
     SELECT_USERS: str
+    # Besides, if a job has it: TENANT_WEIGHTS: Mapping[str, int], users a round of the tenants named (fair_order.py).
     TABLE: Table
 
     async def call_api(self, api: PartnerApi, user: User) -> Any:

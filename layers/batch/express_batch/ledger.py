@@ -95,6 +95,26 @@ def read_written(tx: Transaction, tenant_group: str, run_id: str) -> dict[int, i
     return dict(written)
 
 
+def count_unwritten(tx: Transaction, tenant_group: str, since_run_id: str, closed_within_seconds: int) -> int:
+    """Users of runs closed INCOMPLETE of late who are neither failed nor, by now, written.
+
+    `since_run_id` keeps the look short, since the accounts of runs stay for ever.
+    """
+    try:
+        runs = tx.query(
+            "SELECT run_id, users_listed, users_failed FROM batch_run WHERE tenant_group = %s AND run_id >= %s"
+            " AND status = 'INCOMPLETE' AND closed_at >= UTC_TIMESTAMP(3) - INTERVAL %s SECOND",
+            (tenant_group, since_run_id, closed_within_seconds),
+        )
+    except TableMismatchError as error:
+        raise _schema_error("batch_run", error) from error
+    unwritten = 0
+    for run_id, listed, failed in runs:
+        written = sum(mask.bit_count() for mask in read_written(tx, tenant_group, run_id).values())
+        unwritten += max(0, listed - failed - written)
+    return unwritten
+
+
 def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccount) -> None:
     """Note how the run ended. A later, more complete account replaces an earlier one."""
     _guarded_execute(

@@ -9,16 +9,20 @@ from itertools import islice
 from typing import Any
 
 from express_batch import ledger
+from express_batch.admission import LOOK_SECONDS, Admission, Refusal, Start, ask_admission, ask_switch, note_refusal
 from express_batch.claim import Claim, read_claim
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SettingsError
+from express_batch.fair_order import read_weights, take_turns
 from express_batch.job_contract import Job
 from express_batch.listing import write_listing
 from express_batch.observability import Observer
-from express_batch.ports import ObjectStore
+from express_batch.ports import ObjectStore, VersionedStore
 from express_batch.redrive import RedriveRequest, list_redrive
 from express_batch.run_layout import listing_key, make_dry_run_id, make_run_id, started_key
-from express_batch.start_time import read_start_time
+from express_batch.start_time import read_deadline, read_start_time
+from express_batch.stop_switch import StopSwitch
+from express_batch.turn import Turn, give_turn_back
 
 # A dry run's counts travel in the state's payload, and nobody pays for a rehearsal with a whole run's calls.
 MAX_DRY_RUN_USERS = 1000
@@ -34,6 +38,14 @@ class StartRequest:
     dry_run_users: int | None = None  # how many users a dry run takes; None where the run is a real one
     execution_started_at: float | None = None  # seconds since 1970
     redrive: RedriveRequest | None = None  # which run is to be run again; None where the run is one of its own
+    deadline: float | None = None  # seconds since 1970, from when on the time left belongs to CloseRun
+
+    @property
+    def may_wait_until(self) -> float | None:
+        """Until half of the time for calls is over; None where the state machine knows no waiting."""
+        if self.deadline is None or self.execution_started_at is None:
+            return None
+        return (self.execution_started_at + self.deadline) / 2
 
     @classmethod
     def from_event(cls, event: object) -> "StartRequest":
@@ -51,7 +63,9 @@ class StartRequest:
         redrive = RedriveRequest.from_event(event)
         if redrive is not None and users is not None:
             raise InvalidEventError("the event asks for a dry run and for a redrive: one of them")
-        return cls(event["scheduled_time"], event["execution"], users, read_start_time(event), redrive)
+        return cls(
+            event["scheduled_time"], event["execution"], users, read_start_time(event), redrive, read_deadline(event)
+        )
 
 
 def list_users(
@@ -61,21 +75,29 @@ def list_users(
     chunk_size: int,
     job: Job,
     database: Database,
-    store: ObjectStore,
+    store: VersionedStore,
     observer: Observer,
+    admission: Admission | None = None,
+    switch: StopSwitch | None = None,
     now: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """{"run_id", "started", "users_listed", "chunks": [{"chunk", "user_count"}]}.
 
     `started` is False, with nothing listed, when another execution has the run already. A dry run claims nothing, takes
     the first users alone and stays out of the ledger; its answer has "dry_run": True besides. A redrive takes the users
-    of another run that are not written (redrive.py).
+    of another run that are not written (redrive.py). `started` is False, too, with a `status`, when the run is refused
+    (admission.py): STOPPED, SKIPPED, or WAITING with the `wait_seconds` after which to ask again.
     Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError.
     """
     started_at = now()
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
+    admission, switch = admission or Admission(), switch or StopSwitch(store)
     if request.redrive is not None:
+        refusal = None if request.redrive.only_asks else ask_switch(switch)
+        if refusal is not None:
+            observer.identify(run_id=request.redrive.run_id)
+            return _refuse(request.redrive.run_id, refusal, observer)
         return list_redrive(
             request.redrive,
             execution=request.execution,
@@ -96,11 +118,38 @@ def list_users(
         observer.log("run already started")
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
-    with observer.span("list users") as span, closing(database.stream_users(job.SELECT_USERS)) as users:
-        taken = ((user, None) for user in islice(users, request.dry_run_users))
-        answer = write_listing(store, run_id, taken, chunk_size)
-        listed, chunks = answer["users_listed"], len(answer["chunks"])
-        span.annotate(users_listed=listed, chunks=chunks)
+    refusal = (
+        ask_switch(switch)
+        if is_dry
+        else ask_admission(
+            Start(run_id, request.execution, started_at, request.may_wait_until),
+            admission,
+            tenant_group=tenant_group,
+            switch=switch,
+            store=store,
+            database=database,
+        )
+    )
+    switch.tell_problem(observer)
+    if refusal is not None:
+        if not is_dry and refusal.status != "WAITING":
+            note_refusal(
+                store,
+                run_id,
+                refusal,
+                tenant_group=tenant_group,
+                execution_started_at=request.execution_started_at,
+                started_at=started_at,
+                ended_at=now(),
+            )
+        return _refuse(run_id, refusal, observer)
+    try:
+        answer = _list_job(run_id, request, chunk_size, job, database, store, observer)
+    except BaseException:
+        if not is_dry and admission.run_overlap != "both":
+            give_turn_back(store, Turn(run_id, request.execution, started_at))
+        raise
+    listed, chunks = answer["users_listed"], len(answer["chunks"])
 
     def tell(message: str) -> None:
         observer.log(
@@ -121,6 +170,31 @@ def list_users(
     store.put(listing_key(run_id), json.dumps(answer).encode())
     tell("users listed")
     observer.measure("Count", UsersListed=listed)
+    return answer
+
+
+def _list_job(
+    run_id: str,
+    request: StartRequest,
+    chunk_size: int,
+    job: Job,
+    database: Database,
+    store: ObjectStore,
+    observer: Observer,
+) -> dict[str, Any]:
+    with observer.span("list users") as span, closing(database.stream_users(job.SELECT_USERS)) as users:
+        ordered = take_turns(islice(users, request.dry_run_users), read_weights(job))
+        answer = write_listing(store, run_id, ((user, None) for user in ordered), chunk_size)
+        span.annotate(users_listed=answer["users_listed"], chunks=len(answer["chunks"]))
+    return answer
+
+
+def _refuse(run_id: str, refusal: Refusal, observer: Observer) -> dict[str, Any]:
+    answer = {"run_id": run_id, "started": False, "status": refusal.status, "users_listed": 0, "chunks": []}
+    if refusal.status == "WAITING":
+        observer.log("run waits", reason=refusal.reason)
+        return {**answer, "wait_seconds": LOOK_SECONDS}
+    observer.log("run not started", status=refusal.status, reason=refusal.reason)
     return answer
 
 

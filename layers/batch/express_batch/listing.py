@@ -1,9 +1,10 @@
 """A listing: the users of a run in chunks, and the counts of them that fit a state's payload."""
 
 import json
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from express_batch.chunks import Place, cut_chunks, encode_chunk
 from express_batch.errors import ListingTooLargeError
@@ -15,6 +16,11 @@ from express_batch.run_layout import chunk_key
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 MAX_LISTING_BYTES = 240_000
 CHUNK_WRITERS = 8
+# Chunks in memory at once: Executor.map alone would take all of them before the first is stored.
+CHUNKS_AHEAD = 2 * CHUNK_WRITERS
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def write_listing(
@@ -34,7 +40,7 @@ def write_listing(
         return {"chunk": number, "user_count": len(members)}
 
     with ThreadPoolExecutor(CHUNK_WRITERS) as writers:
-        chunks = list(writers.map(write_chunk, enumerate(cut_chunks(users, chunk_size))))
+        chunks = list(_map_in_order(writers, write_chunk, enumerate(cut_chunks(users, chunk_size))))
     listed = sum(chunk["user_count"] for chunk in chunks)
     answer = {"run_id": run_id, "started": True, "users_listed": listed, "chunks": chunks}
     size = len(json.dumps(answer))
@@ -44,3 +50,13 @@ def write_listing(
             f"raise ChunkSize above {chunk_size}"
         )
     return answer
+
+
+def _map_in_order(writers: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    ahead: deque[Future[R]] = deque()
+    for item in items:
+        if len(ahead) == CHUNKS_AHEAD:
+            yield ahead.popleft().result()
+        ahead.append(writers.submit(work, item))
+    while ahead:
+        yield ahead.popleft().result()

@@ -17,6 +17,7 @@ from express_batch.errors import (
 )
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
+from express_batch.stopping import StoppableApi, Stopping, Switch
 from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
 
 # What make_row may raise for an answer that does not hold; anything else is the job's bug and stops the slice.
@@ -60,22 +61,28 @@ async def fetch_slice(
     policy: RetryPolicy | None = None,
     jitter: Callable[[], float] = random.random,
     tally: CallTally | None = None,
+    switch: Switch | None = None,
+    is_stopped: bool = False,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
-    the rows which are there can still be sent. `tally` takes each call, by the loop's clock. Raises JobFailedError.
+    the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
+    calls in flight end, everybody else becomes a failure `StoppedError`. `tally` takes each call, by the loop's clock.
+    Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
+    stopping = Stopping(is_stopped=is_stopped)
     caller = _SliceCaller(
         job,
-        api,
+        StoppableApi(api, stopping),
         policy or RetryPolicy(),
         jitter,
         now_microseconds,
         loop.time,
         loop.time() + seconds_left,
         tally or CallTally(),
+        stopping,
     )
     work = enumerate(users, first_position)
     workers = [
@@ -83,9 +90,12 @@ async def fetch_slice(
         for _ in range(min(calls_in_flight, len(users)) if seconds_left > 0 else 0)
     ]
     if workers:
+        watcher = None if switch is None or is_stopped else asyncio.ensure_future(stopping.follow(switch))
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
+        if watcher is not None:
+            watcher.cancel()
         # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
         for outcome in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
@@ -118,6 +128,7 @@ class _SliceCaller:
         clock: Callable[[], float],
         deadline: float,
         tally: CallTally,
+        stopping: Stopping,
     ) -> None:
         self.rows: list[SyncedRow] = []
         self.failures: list[UserFailure] = []
@@ -129,6 +140,7 @@ class _SliceCaller:
         self._clock = clock
         self._deadline = deadline
         self.tally = tally
+        self._stopping = stopping
         self._column_count = len(job.TABLE.columns)
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
@@ -147,6 +159,7 @@ class _SliceCaller:
         failed = 0
         tally = self.tally
         while True:
+            self._stopping.check()
             tally.calls += 1
             started = self._clock()
             try:
@@ -167,7 +180,7 @@ class _SliceCaller:
                     delay = self._policy.delay_after(failed, self._jitter)
                 if self._clock() + delay >= self._deadline:
                     raise
-                await asyncio.sleep(delay)
+                await self._stopping.sleep(delay)
                 tally.retries += 1
             except Exception as error:
                 raise _describe_bug("call_api", error) from error

@@ -25,6 +25,18 @@ class ObjectStore(Protocol):
         ...
 
 
+class VersionedStore(ObjectStore, Protocol):
+    """A store whose objects can be exchanged without a race."""
+
+    def get_with_version(self, key: str) -> tuple[bytes, str] | None:
+        """The object and what tells it from its successors, or None when there is none."""
+        ...
+
+    def put_if_version(self, key: str, body: bytes, version: str) -> bool:
+        """Store `body` while the object is still this one; False when it is another or none. Atomic between callers."""
+        ...
+
+
 @dataclass(frozen=True)
 class StreamEntry:
     """One record to send."""
@@ -35,6 +47,11 @@ class StreamEntry:
 
 class RowStream(Protocol):
     """The stream that rows travel in."""
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long a sender has to wait before its next call: 0 while the stream keeps up."""
+        ...
 
     def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
         """Send all entries, repeating just those that were refused, until `deadline` (monotonic seconds).

@@ -1,4 +1,7 @@
-"""Where everything of a run lies in the run bucket: runs/<run_id>/{started,listing,closed}.json, chunks/, failures/."""
+"""Where everything of a run lies in the run bucket: runs/<run_id>/{started,listing,closed}.json, chunks/, failures/.
+
+control/ holds what is of no single run: the kill switch, and which run's turn it is.
+"""
 
 import datetime
 import hashlib
@@ -9,6 +12,10 @@ from express_batch.errors import InvalidEventError
 # `-r2`: the second redrive of the run before it. It sorts behind its run and before the next one's.
 _RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)(-r[1-9][0-9]{0,2})?")
 MAX_REDRIVES = 999
+# While it exists, no call begins (stop_switch.py).
+STOP_KEY = "control/stop.json"
+# The run that goes (turn.py).
+TURN_KEY = "control/turn.json"
 _DRY_RUN_ID = re.compile(r"dry-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 

@@ -96,9 +96,15 @@ class DatabaseSettings(ObservedSettings):
 class ListUsersSettings(DatabaseSettings):
     """Settings of list_users."""
 
-    LEAST: ClassVar[Mapping[str, float]] = {"chunk_size": 1}
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **DatabaseSettings.CHOICES,
+        "run_overlap": ("skip", "wait", "both"),
+    }
+    LEAST: ClassVar[Mapping[str, float]] = {"chunk_size": 1, "max_unwritten_users": 0}
 
     chunk_size: int = 1000
+    run_overlap: str = "both"
+    max_unwritten_users: int = 0
 
 
 @dataclass(frozen=True)

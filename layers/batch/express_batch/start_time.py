@@ -7,6 +7,7 @@ from typing import Any
 from express_batch.errors import InvalidEventError
 
 START_TIME = "execution_started_at"
+DEADLINE = "deadline"
 
 
 def read_start_time(event: Mapping[str, Any]) -> float | None:
@@ -24,3 +25,16 @@ def read_start_time(event: Mapping[str, Any]) -> float | None:
         return moment.timestamp()
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidEventError(f"{START_TIME} is {text!r}: expected ISO 8601 with an offset") from error
+
+
+def read_deadline(event: Mapping[str, Any]) -> float | None:
+    """Seconds since 1970 out of `deadline`, milliseconds as JSONata has them. Raises InvalidEventError.
+
+    From then on the run's time belongs to CloseRun. None where it is absent.
+    """
+    deadline = event.get(DEADLINE)
+    if deadline is None:
+        return None
+    if not isinstance(deadline, (int, float)) or isinstance(deadline, bool):
+        raise InvalidEventError(f"{DEADLINE} is {deadline!r}: expected milliseconds since 1970")
+    return deadline / 1000

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +18,13 @@ from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
+from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import encode_records
 
 # Kept back of the invocation's time for sending the rows and storing the failures.
 SENDING_SECONDS = 5.0
+# More of it where the stream refuses records: so many pauses of its sender.
+PAUSES_KEPT_BACK = 4
 SAMPLE_USERS = 3  # named in the log line for each reason of failing
 
 
@@ -51,13 +55,18 @@ def sync_users(
     stream: RowStream,
     partner: PartnerApiRunner,
     observer: Observer,
+    switch: StopSwitch | None = None,
 ) -> dict[str, int]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
+
+    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError.
 
     Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
-    with observer.span("read chunk"):
+    with observer.span("read chunk"), ThreadPoolExecutor(1) as reader:
+        # Side by side, so that the look at the switch takes no time of its own.
+        asked = None if switch is None else reader.submit(switch.is_on)
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
         raise ChunkUnreadableError(
@@ -77,9 +86,11 @@ def sync_users(
                 job=job,
                 api=api,
                 calls_in_flight=calls_in_flight,
-                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started)),
+                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream),
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
+                switch=switch,
+                is_stopped=asked is not None and asked.result(),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
@@ -88,6 +99,8 @@ def sync_users(
         span.describe(calls=answers.tally.latency.summary())
         observer.add_calls(slowest)
     called = time.monotonic()
+    if switch is not None:
+        switch.tell_problem(observer)
 
     with observer.span("send rows") as span:
         entries = _make_entries(answers, slice_, invocation, job, observer)
@@ -167,8 +180,8 @@ def _sample_users(failures: Sequence[UserFailure], observer: Observer) -> dict[s
     return dict(samples)
 
 
-def _seconds_for_calls(slice_: Slice, invocation_seconds: float) -> float:
+def _seconds_for_calls(slice_: Slice, invocation_seconds: float, stream: RowStream) -> float:
     """Until the rows must be sent: by this invocation's end and by the moment when the run has to be closed."""
     if slice_.deadline is not None:
         invocation_seconds = min(invocation_seconds, slice_.deadline - time.time())
-    return invocation_seconds - SENDING_SECONDS
+    return invocation_seconds - SENDING_SECONDS - PAUSES_KEPT_BACK * stream.pause_seconds

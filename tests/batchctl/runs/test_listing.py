@@ -1,9 +1,14 @@
 """The list of runs with what each has cost."""
 
+import json
+from typing import Any
+
 import pytest
 
 from batchctl.runs.collect import collect_run
+from batchctl.runs.html.headline import tell_verdict
 from batchctl.runs.listing import list_heads
+from batchctl.runs.watching import watch_run
 from tests.batchctl.runs.made_up_run import START, MadeUpRun
 
 
@@ -45,3 +50,22 @@ def test_list_heads_goes_without_costs_when_logs_are_refused() -> None:
     [head] = list_heads(run.source, 10, now=lambda: START + 3600)
 
     assert (head.status, head.cost_usd) == ("COMPLETE", None)
+
+
+@pytest.mark.parametrize("status", ["SKIPPED", "STOPPED"])
+def test_list_heads_has_a_run_that_did_not_start_with_its_reason(status: str) -> None:
+    run = MadeUpRun()
+    account: dict[str, Any] = dict.fromkeys(("users_listed", "rows_written", "users_failed", "users_missing"), 0)
+    account |= {"status": status, "reason": "run x still goes", "started_at": START, "ended_at": START + 0.1}
+    run.objects.bodies[f"runs/{run.run_id}/closed.json"] = json.dumps(account).encode()
+    run.objects.bodies[f"runs/{run.run_id}/started.json"] = json.dumps({"claimed_at": START}).encode()
+
+    [head] = list_heads(run.source, 10, now=lambda: START + 3600)
+    data = collect_run(run.source, run.run_id, now=lambda: START + 3600)
+
+    assert (head.status, head.not_started_because, head.users_listed) == (status, "run x still goes", 0)
+    assert [state.name for state in data.states] == ["ListUsers", f"Run{status.capitalize()}"]
+    assert data.findings == []
+    assert tell_verdict(data.head) == "The run did not start and called for nobody: run x still goes."
+    [last] = watch_run(run.source, run.run_id, sleep=lambda _: None)
+    assert last.status == status

@@ -7,6 +7,7 @@ session below them cost a tenth of that (docs/adr/0007).
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,6 +18,14 @@ from botocore.httpsession import URLLib3Session
 from express_batch.errors import SettingsError
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
+
+
+class AwsAnswer(NamedTuple):
+    """What came back, whatever the status."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class AwsRequests:
@@ -30,8 +39,8 @@ class AwsRequests:
             max_pool_connections=16,
         )
 
-    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """(HTTP status, body). Raises botocore's BotoCoreError when there is no whole answer."""
+    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> AwsAnswer:
+        """The answer. Raises botocore's BotoCoreError when there is no whole answer."""
         request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
         self._signer(get_credentials(), self._service, get_region()).add_auth(request)
         response = self._session.send(request.prepare())
@@ -40,7 +49,7 @@ class AwsRequests:
         expected = response.headers.get("Content-Length")
         if expected is not None and int(expected) != len(content):
             raise ResponseStreamingError(error=f"{len(content)} of {expected} bytes")
-        return response.status_code, content
+        return AwsAnswer(response.status_code, content, response.headers)
 
 
 def find_endpoint(service: str) -> str | None:

@@ -27,7 +27,7 @@ class KinesisRequests:
             for record in Records
         ]
         body = json.dumps({"StreamName": StreamName, "Records": records}).encode()
-        status, answer = self._requests.send("POST", self._url, body, _HEADERS)
+        status, answer, _ = self._requests.send("POST", self._url, body, _HEADERS)
         document = _read_document(answer)
         if status >= 300:
             code = str(document.get("__type", status)).rpartition("#")[2]

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from express_batch.adapters.kinesis_requests import KinesisRequests
+from express_batch.adapters.stream_pace import StreamPace
 from express_batch.errors import StreamUnavailableError
 from express_batch.ports import StreamEntry
 
@@ -16,8 +17,6 @@ from express_batch.ports import StreamEntry
 # Half of the bytes, so that a call is short and a repeat is cheap.
 MAX_RECORDS = 500
 MAX_BYTES = 5_000_000
-BASE_DELAY_SECONDS = 0.1
-MAX_DELAY_SECONDS = 3.0
 
 
 class KinesisStream:
@@ -25,10 +24,16 @@ class KinesisStream:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._pace = StreamPace()
 
     @cached_property
     def _client(self) -> KinesisRequests:
         return KinesisRequests()
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the sender has to wait before its next call, as the stream has answered of late."""
+        return self._pace.pause_seconds
 
     def put_records(self, entries: Sequence[StreamEntry], *, deadline: float) -> None:
         """Send all entries before `deadline` (time.monotonic()). Raises StreamUnavailableError."""
@@ -37,19 +42,26 @@ class KinesisStream:
 
     def _put_call(self, entries: Sequence[StreamEntry], deadline: float) -> None:
         left = [{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in entries]
-        attempt = 0
+        # A stream that has refused of late is given time first, but none that is not there.
+        delay = self._jitter()
+        if delay and time.monotonic() + delay < deadline:
+            time.sleep(delay)
         while True:
             left, cause = self._put_once(left)
             if not left:
+                self._pace.speed_up()
                 return
-            attempt += 1
-            delay = random.uniform(0.5, 1.0) * min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2.0**attempt)  # noqa: S311
+            self._pace.slow_down()
+            delay = self._jitter()
             if time.monotonic() + delay >= deadline:
                 raise StreamUnavailableError(
                     f"stream {self._name} refused {len(left)} of {len(entries)} records for the last time "
                     f"with {cause}: add shards, or lower the concurrency"
                 )
             time.sleep(delay)
+
+    def _jitter(self) -> float:
+        return random.uniform(0.5, 1.0) * self._pace.pause_seconds  # noqa: S311
 
     def _put_once(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
         """The records that were refused, and the first one's reason."""

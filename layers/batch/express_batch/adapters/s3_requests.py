@@ -26,6 +26,7 @@ class S3Answer:
     """A 2xx answer's body, or the error's code."""
 
     body: bytes
+    etag: str = ""
     error_code: str | None = None
 
 
@@ -60,16 +61,16 @@ class S3Requests:
         cause: BotoCoreError | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                status, answer = self._requests.send(method, url, body, headers or {})
+                status, answer, answer_headers = self._requests.send(method, url, body, headers or {})
             except BotoCoreError as error:
                 problem = f"S3 cannot be reached for {place} ({type(error).__name__})"
                 cause = error
             else:
                 if status < 300:
-                    return S3Answer(answer)
+                    return S3Answer(answer, answer_headers.get("ETag", ""))
                 code = _read_code(status, answer)
                 if code in expected_errors:
-                    return S3Answer(b"", code)
+                    return S3Answer(b"", error_code=code)
                 if status < 500 and status != 429 and code not in RETRYABLE_CODES:
                     raise StorageRefusedError(
                         f"S3 refuses {method} of {place} with {code}: check the bucket and this function's role"

@@ -36,6 +36,22 @@ class S3Store:
         answer = self._requests.send("GET", key, expected_errors=("NoSuchKey",))
         return answer.body if answer.error_code is None else None
 
+    def get_with_version(self, key: str) -> tuple[bytes, str] | None:
+        """The object and its ETag, or None."""
+        answer = self._requests.send("GET", key, expected_errors=("NoSuchKey",))
+        return (answer.body, answer.etag) if answer.error_code is None else None
+
+    def put_if_version(self, key: str, body: bytes, version: str) -> bool:
+        """Store `body` while the object's ETag is still `version`; S3 wants s3:GetObject for it as well."""
+        answer = self._requests.send(
+            "PUT",
+            key,
+            body=body,
+            headers={"If-Match": version},
+            expected_errors=("PreconditionFailed", "412", "NoSuchKey"),
+        )
+        return answer.error_code is None
+
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Every key under `prefix`, a thousand a call
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""

@@ -1,0 +1,1 @@
+"""`batchctl stop` and `batchctl resume`: the kill switch of a stack."""

@@ -1,0 +1,136 @@
+"""The kill switch as an operator works it: an object in the run bucket, and the runs that it has stopped."""
+
+import getpass
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from batchctl.redrive.stack import BatchStack, explained
+from batchctl.runs.heads import is_execution_over, parse_object
+
+STOP_KEY = "control/stop.json"
+STOP_VERSION = 1
+STOPPED_REASON = "StoppedError"
+# A run that was stopped had begun before the stop, by the longest life of an execution.
+LONGEST_RUN_SECONDS = 310.0
+READERS = 32
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The object: who has stopped the calls, when and why."""
+
+    reason: str
+    stopped_at: float  # seconds since 1970
+    stopped_by: str
+    version: int = STOP_VERSION
+
+
+@dataclass(frozen=True)
+class StoppedRuns:
+    """What became of the runs that met the stop."""
+
+    to_redrive: Mapping[str, int]  # by run id, the users that were not called for
+    not_started: tuple[str, ...]
+    going: tuple[str, ...]  # not closed yet
+
+
+class KillSwitch:
+    """control/stop.json of one stack. All methods raise BatchctlError with the remedy."""
+
+    def __init__(self, stack: BatchStack) -> None:
+        self._client = stack.make_client("s3", config=Config(max_pool_connections=READERS))
+        self._bucket = stack.output("RunBucketName")
+
+    def read(self) -> Stop | None:
+        """The stop that is in force, or None."""
+        body = self._get(STOP_KEY)
+        if body is None:
+            return None
+        document = parse_object(body) or {}
+        return Stop(
+            str(document.get("reason", "")),
+            float(document.get("stopped_at") or 0.0),
+            str(document.get("stopped_by", "")),
+        )
+
+    def put_on(self, reason: str, *, now: Callable[[], float] = time.time) -> Stop:
+        """Stop all calls; a stop that is in force already stays as it is."""
+        stop = Stop(reason, round(now(), 3), _find_user())
+        with explained(f"s3://{self._bucket}/{STOP_KEY}"):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=STOP_KEY,
+                    Body=json.dumps(asdict(stop)).encode(),
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
+                    raise
+                return self.read() or stop
+        return stop
+
+    def take_off(self) -> None:
+        """Let calls begin again."""
+        with explained(f"s3://{self._bucket}/{STOP_KEY}"):
+            self._client.delete_object(Bucket=self._bucket, Key=STOP_KEY)
+
+    def find_runs(self, since: float, *, now: Callable[[], float] = time.time) -> StoppedRuns:
+        """The runs that met a stop of that moment."""
+        run_ids = self._list_runs(since)
+        keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
+        with ThreadPoolExecutor(READERS) as readers:
+            documents = [parse_object(body) for body in readers.map(self._get, keys)]
+        to_redrive, not_started, going = {}, [], []
+        for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
+            if closed is None:
+                if started is not None and not is_execution_over(float(started.get("claimed_at") or 0.0), now()):
+                    going.append(run_id)
+            elif closed.get("status") == "STOPPED":
+                not_started.append(run_id)
+            elif users := int((closed.get("failed_by_reason") or {}).get(STOPPED_REASON, 0)):
+                to_redrive[run_id] = users
+        return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
+
+    def _list_runs(self, since: float) -> list[str]:
+        """Runs that were started not long before `since`, by their first object's time: a redrive's id is older."""
+        found = []
+        with explained(f"s3://{self._bucket}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix="runs/", Delimiter="/"
+            )
+            prefixes = [item["Prefix"].split("/")[1] for page in pages for item in page.get("CommonPrefixes", [])]
+        # All of them: a redrive's id, and that of a run that was started by hand for an earlier time, are old.
+        candidates = sorted(run_id for run_id in prefixes if not run_id.startswith("dry-"))
+        with ThreadPoolExecutor(READERS) as readers:
+            bodies = readers.map(self._get, [f"runs/{run_id}/started.json" for run_id in candidates])
+        for run_id, body in zip(candidates, bodies, strict=True):
+            claimed_at = (parse_object(body) or {}).get("claimed_at")
+            if claimed_at is not None and float(claimed_at) >= since - LONGEST_RUN_SECONDS:
+                found.append(run_id)
+        return found
+
+    def _get(self, key: str) -> bytes | None:
+        with explained(f"s3://{self._bucket}/{key}"):
+            try:
+                body: Any = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+                return bytes(body.read())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
+
+
+def _find_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""  # a container may have a user without a name
