@@ -27,9 +27,10 @@ class ProcessSpec:
 class ZygoteClient:
     """Forks environments through one zygote process, which is started when first needed."""
 
-    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True) -> None:
+    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True, preload: Path | None = None) -> None:
         self._runtime_directory = runtime_directory
         self._cache_bytecode = cache_bytecode
+        self._preload = preload
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._received = b""
@@ -103,7 +104,7 @@ class ZygoteClient:
                 *("1" if self._cache_bytecode else "0", str(os.getpid())),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the emulator, which then closes it
-                env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                env=self._make_environment(),
                 cwd="/",
             )
         self._control = ours
@@ -111,6 +112,11 @@ class ZygoteClient:
         self._answer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(ours, self._read)
         await self._answer
+
+    def _make_environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+        # A fork keeps what its parent has loaded, so the library must be the zygote's.
+        return kept if self._preload is None else {**kept, "LD_PRELOAD": str(self._preload)}
 
     def _read(self) -> None:
         assert self._control is not None

@@ -41,6 +41,7 @@ class MariaDbOptions:
     flush_log_at_commit: int = 1
     start_timeout_seconds: float = 60
     stop_timeout_seconds: float = 20
+    arguments: tuple[str, ...] = ()  # further ones of mariadbd
 
 
 class MariaDb:
@@ -204,6 +205,7 @@ class MariaDb:
             "--aria-pagecache-buffer-size=8M",
             "--key-buffer-size=1M",
             "--table-open-cache=200",
+            *options.arguments,
         ]
 
     async def _remove(self) -> None:

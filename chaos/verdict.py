@@ -1,0 +1,106 @@
+"""What became of every user: the rows against the model, the run's word against the ledger and the failure records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos.stage import Row, Stage
+from emulator.step_functions import Execution
+
+
+@dataclass(frozen=True)
+class RunWord:
+    """What a run says of itself, and what is wrong with that."""
+
+    run_id: str
+    status: str  # COMPLETE, PARTIAL, INCOMPLETE, or the error of an execution that failed
+    failed: int
+    missing: int
+    double_counts: int = 0
+    problems: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """For the table."""
+        parts = [self.status]
+        parts += [f"{self.failed:,} failed"] if self.failed else []
+        parts += [f"{self.missing:,} missing"] if self.missing else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The table against the model."""
+
+    right: int
+    wrong: frozenset[str] = frozenset()  # users without a row, or with another than their last answer's
+    older: frozenset[str] = frozenset()  # of these, the users whose row an older answer has made
+    foreign: int = 0  # rows of nobody who was listed
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether every user's row is the last answer's, and there is no other row."""
+        return not self.wrong and not self.foreign
+
+
+@dataclass
+class Verdict:
+    """A line of the table; green when `problems` is empty."""
+
+    scenario: str
+    users: int
+    rows_right: int = 0
+    missing: int = 0
+    duplicates: int = 0
+    recovered_seconds: float = 0.0
+    strikes: int = 0
+    runs: list[str] = field(default_factory=list)  # what each run said
+    made_whole_by: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the fault was survived."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json."""
+        return {**vars(self), "is_green": self.is_green}
+
+
+def compare(rows: Mapping[str, Row], model: Mapping[str, Row]) -> Rows:
+    """How the table stands to the model."""
+    wrong = frozenset(user for user, row in model.items() if rows.get(user) != row)
+    older = frozenset(user for user in wrong if user in rows and rows[user][2] < model[user][2])
+    return Rows(len(model) - len(wrong), wrong, older, len(set(rows) - set(model)))
+
+
+async def judge_run(stage: Stage, execution: Execution, run_id: str) -> RunWord:
+    """What the ended run said, held against ledger, failure records and table; the writer has nothing left to do."""
+    closed = execution.output or {}
+    account = await stage.read_account(run_id)
+    if account is None or account[0] == "RUNNING":
+        return RunWord(run_id, execution.error or str(closed.get("status")), 0, 0)
+    status, listed, written, failed, missing = account
+    problems = []
+    if closed and (closed["status"], closed["rows_written"]) != (status, written):
+        problems.append(f"{run_id} says {closed['status']}, its ledger {status}")
+    if status == "INCOMPLETE" and execution.error != "RunIncomplete":
+        problems.append(f"{run_id} is INCOMPLETE and did not fail")
+    if written + failed + missing != listed or listed != stage.users:
+        problems.append(f"{run_id}: {written} written + {failed} failed + {missing} missing, {listed} listed")
+    named = await stage.failed_users(run_id)
+    if len(named) < failed:
+        problems.append(f"{run_id}: {failed} users failed, the failure records name {len(named)}")
+    really_written = await stage.count_written(run_id)
+    if status != "INCOMPLETE" and really_written < written:
+        problems.append(f"{run_id}: {written} rows written, the ledger's masks hold {really_written}")
+    double = max(0, written + failed + missing - listed)
+    if status in ("COMPLETE", "PARTIAL"):
+        rows = compare(await stage.rows(), await stage.model())
+        unnamed = rows.wrong - named
+        if unnamed:
+            problems.append(
+                f"{run_id} is {status}, and the rows of {len(unnamed)} users are not their last answers"
+                f" ({len(unnamed & rows.older)} older), such as {min(unnamed)}"
+            )
+    return RunWord(run_id, status, failed, missing, double, tuple(problems))
