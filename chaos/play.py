@@ -5,7 +5,7 @@ import time
 from chaos.processes import describe_difference, list_commands
 from chaos.scenario import Scenario
 from chaos.stage import Stage
-from chaos.verdict import RunWord, Verdict, compare, judge_run
+from chaos.verdict import Allowed, RunWord, Verdict, allow_answers_since, compare, judge_run, nobody
 from emulator.step_functions import Execution
 
 REPAIRS = 3
@@ -18,6 +18,8 @@ async def play(scenario: Scenario, stage: Stage, seed: int) -> Verdict:
     zygote = stage.stack.emulator.functions.zygote_pid
     processes = list_commands(without=zygote)
     calls_before = await stage.count_calls()
+    before = await stage.model()
+    allowed = allow_answers_since(before, seed) if scenario.calls_overlap else nobody
     began = time.monotonic()
     ended: list[tuple[Execution, str]] = []
     async with scenario.around(stage, seed):
@@ -34,12 +36,12 @@ async def play(scenario: Scenario, stage: Stage, seed: int) -> Verdict:
         verdict.problems.append("the fault has not struck")
     word = RunWord("", "", 0, 0)
     for execution, run_id in ended:
-        word = await judge_run(stage, execution, run_id)
+        word = await judge_run(stage, execution, run_id, allowed)
         _take_word(verdict, word)
-    await _make_whole(stage, verdict, word)
+    await _make_whole(stage, verdict, word, allowed)
     began = stage.faults.first_strike or began
     verdict.recovered_seconds = round(time.monotonic() - began, 1)
-    rows = compare(await stage.rows(), await stage.model())
+    rows = compare(await stage.rows(), await stage.model(), allowed)
     verdict.rows_right = rows.right
     verdict.missing = len(rows.wrong)
     verdict.duplicates += len(rows.older) + rows.foreign
@@ -60,11 +62,11 @@ def _take_word(verdict: Verdict, word: RunWord) -> None:
     verdict.duplicates += word.double_counts
 
 
-async def _make_whole(stage: Stage, verdict: Verdict, word: RunWord) -> None:
+async def _make_whole(stage: Stage, verdict: Verdict, word: RunWord, allowed: Allowed) -> None:
     """A redrive of the last run, or a run of its own where that cannot be redriven."""
     steps: list[str] = []
     for attempt in range(REPAIRS):
-        if compare(await stage.rows(), await stage.model()).are_whole and word.status == "COMPLETE":
+        if compare(await stage.rows(), await stage.model(), allowed).are_whole and word.status == "COMPLETE":
             break
         may_redrive = word.failed + word.missing > 0 and attempt == 0
         execution = await stage.start({"redrive_of": word.run_id} if may_redrive else None)

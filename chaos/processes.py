@@ -1,4 +1,4 @@
-"""Which processes there are, so that none is left over: by what they run, since a server may have been started again."""
+"""Which processes there are, so that none is left over: by what they run, since a server may be started again."""
 
 import os
 from collections import Counter

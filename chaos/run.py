@@ -1,4 +1,4 @@
-"""`python -m chaos.run`: faults against whole runs, a table, docs/reference/faults.md. Exit status 0 when all are green."""
+"""`python -m chaos.run`: faults against whole runs, a table, docs/reference/faults.md."""
 
 import argparse
 import asyncio

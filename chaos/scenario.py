@@ -30,6 +30,8 @@ class Scenario:
     survives: str  # by which means
     around: Around
     runs: int = 1
+    # Users are called twice at once: whichever of the two answers the row has, no client could know the later one.
+    calls_overlap: bool = False
     needs: Needs = field(default_factory=Needs)
     before_each: Callable[[Stage], Awaitable[None]] = do_nothing
     # The problem that it finds, or nothing; the number is the calls that the partner API has got from the runs.

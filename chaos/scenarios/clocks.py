@@ -28,8 +28,8 @@ async def _ten_minutes_later(stage: Stage) -> None:
     """The rows are those of a run ten minutes ago, as the schedule has it; each environment starts anew."""
     if find_library() is None:
         raise RuntimeError("libfaketime is missing: apt-get install faketime")
-    statement = f"UPDATE loyalty_points SET answer_version = answer_version - {BETWEEN_RUNS_SECONDS * 1_000_000}"
-    await asyncio.to_thread(stage.database.query, statement)
+    statement = "UPDATE loyalty_points SET answer_version = answer_version - %s"
+    await asyncio.to_thread(stage.database.query, statement, (BETWEEN_RUNS_SECONDS * 1_000_000,))
     stage.stack.emulator.functions.end_idle_environments()
 
 

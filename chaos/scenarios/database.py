@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Callable
 
 from chaos.scenario import Around, Scenario, meanwhile
 from chaos.stage import Needs, Stage
-from emulator.faults.database import FULL_DISK_ARGUMENTS, DatabaseFaults
+from emulator.faults.database import LARGE_DISK, SMALL_DISK, DatabaseFaults
 
+Break = Callable[[DatabaseFaults], contextlib.AbstractContextManager[None]]
 OUTAGE_SECONDS = 2.0
+READ_ONLY, NO_CONNECTION, DISK_FULL = 1290, 1040, 1114
 POISONED = ("user-0000007", "user-0000404", "user-0000405", "user-0001201")
 
 
-def _outage(
-    name: str, code: int, break_it: Callable[[DatabaseFaults], contextlib.AbstractContextManager[None]]
-) -> Around:
+def _outage(name: str, code: int, break_it: Break) -> Around:
     """Broken when the users are listed; an ordinary account is then answered `code`."""
 
     async def break_for_a_while(stage: Stage) -> None:
@@ -22,10 +22,7 @@ def _outage(
         breaking = break_it(stage.database)
         await asyncio.to_thread(breaking.__enter__)
         try:
-            answered = await asyncio.to_thread(stage.database.try_to_write)
-            if answered != code:
-                raise RuntimeError(f"{name}: the server answers {answered}, expected {code}")
-            stage.faults.note(name)
+            await _expect(stage, name, code)
             await asyncio.sleep(OUTAGE_SECONDS)
         finally:
             await asyncio.to_thread(breaking.__exit__, None, None, None)
@@ -38,11 +35,19 @@ def _outage(
     return around
 
 
+async def _expect(stage: Stage, name: str, code: int) -> None:
+    """The server must really refuse, or the fault is none."""
+    answered = await asyncio.to_thread(stage.database.try_to_write)
+    if answered != code:
+        raise RuntimeError(f"the server answers {answered} to a write, expected {code}")
+    stage.faults.note(name)
+
+
 @contextlib.asynccontextmanager
 async def _kill(stage: Stage, _seed: int) -> AsyncIterator[None]:
     async def kill_in_mid_transaction() -> None:
         await stage.listed.wait()
-        holding = stage.database.held_row("loyalty_points", "user_id", f"user-{stage.users // 2:07d}")
+        holding = stage.database.held_row("loyalty_points", "user_id", f"user-{stage.users // 2 + 50:07d}")
         await asyncio.to_thread(holding.__enter__)
         is_open = await asyncio.to_thread(stage.database.wait_for_open_transaction, 20, 10.0)
         await stage.mariadb.kill()
@@ -91,6 +96,21 @@ async def _dead_locks(stage: Stage, _seed: int) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
+async def _full_disk(stage: Stage, _seed: int) -> AsyncIterator[None]:
+    async def fill() -> None:
+        await stage.listed.wait()
+        await asyncio.to_thread(stage.database.fill_disk)
+        try:
+            await _expect(stage, "database-disk-full", DISK_FULL)
+            await asyncio.sleep(OUTAGE_SECONDS)
+        finally:
+            await stage.mariadb.restart(LARGE_DISK)
+
+    async with meanwhile(fill()):
+        yield
+
+
+@contextlib.asynccontextmanager
 async def _refused_rows(stage: Stage, _seed: int) -> AsyncIterator[None]:
     query = stage.database.query
     names = ", ".join(f"'{user}'" for user in POISONED)
@@ -117,13 +137,13 @@ SCENARIOS = (
         "database-read-only",
         "the server is read-only for 2 s (error 1290), as the former primary of a failover",
         "the connection is given up for a new one, the transaction repeated",
-        _outage("database-read-only", 1290, DatabaseFaults.read_only),
+        _outage("database-read-only", READ_ONLY, DatabaseFaults.read_only),
     ),
     Scenario(
         "database-without-connections",
         "others hold every connection for 2 s (error 1040), and the functions' own are closed",
         "patience within the invocation, the mapping's retries",
-        _outage("database-without-connections", 1040, DatabaseFaults.no_connection_left),
+        _outage("database-without-connections", NO_CONNECTION, DatabaseFaults.no_connection_left),
     ),
     Scenario(
         "database-dead-locks",
@@ -133,10 +153,10 @@ SCENARIOS = (
     ),
     Scenario(
         "database-disk-full",
-        "the tablespace has no page left for 2 s (error 1114)",
+        "the tablespace has no page left (error 1114); after 2 s the server gets more room, and starts again for it",
         "an outage like any other: repeated until there is room",
-        _outage("database-disk-full", 1114, DatabaseFaults.full_disk),
-        needs=Needs(mariadb_arguments=FULL_DISK_ARGUMENTS),
+        _full_disk,
+        needs=Needs(mariadb_arguments=SMALL_DISK),
     ),
     Scenario(
         "database-hangs", "the server's process stands still for 2 s (SIGSTOP)", "time-outs that are longer", _hang

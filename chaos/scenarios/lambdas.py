@@ -17,6 +17,8 @@ from emulator.faults import (
     share_of_calls,
 )
 
+EVERY_FUNCTION = ""
+
 
 def _kill(name: str, what: str, survives: str, function: str, trigger: Trigger, seconds: float) -> Scenario:
     def make(fault_name: str, _seed: int) -> Sequence[Fault]:
@@ -40,6 +42,10 @@ def _lose_an_answer(name: str, _seed: int) -> Sequence[Fault]:
 
 def _start_twice(name: str, _seed: int) -> Sequence[Fault]:
     return [Fault(name, StartTwice(), Scope(function="UserBatch"))]
+
+
+def _invoke_twice(name: str, seed: int) -> Sequence[Fault]:
+    return [Fault(name, InvokeTwice(), trigger=share_of_calls(0.5, seed))]
 
 
 async def _each_called_once(stage: Stage, calls: int) -> str:
@@ -91,7 +97,7 @@ SCENARIOS = (
         "Lambda refuses 40% of the invocations with TooManyRequestsException",
         "the state machine's retries, with jitter",
         FailInvoke("TooManyRequestsException", 429),
-        "Function",
+        EVERY_FUNCTION,
         0.4,
     ),
     _share(
@@ -99,7 +105,7 @@ SCENARIOS = (
         "Lambda refuses 30% of the invocations with ServiceException (500)",
         "the state machine's retries",
         FailInvoke("ServiceException", 500),
-        "Function",
+        EVERY_FUNCTION,
         0.3,
     ),
     Scenario(
@@ -110,12 +116,11 @@ SCENARIOS = (
         check=_each_called_once,
         is_quick=True,
     ),
-    _share(
+    Scenario(
         "task-invoked-twice",
         "the engine invokes half of the tasks twice at the same time",
-        "record ids of each attempt, the union of masks, the version of the answer",
-        InvokeTwice(),
-        "Function",
-        0.5,
+        "record ids of each attempt, the union of masks, the version of the answer (either of the two that overlap)",
+        armed(_invoke_twice, "task-invoked-twice"),
+        calls_overlap=True,
     ),
 )

@@ -19,7 +19,8 @@ from emulator.services.mariadb_address import DatabaseAddress
 _EXEMPTIONS = "SUPER, CONNECTION ADMIN, READ_ONLY ADMIN"
 _ADMIN, _GUEST = "fault_admin", "fault_guest"
 _FEWEST_CONNECTIONS = 10  # the least that max_connections takes
-_POLL_SECONDS = 0.005
+# InnoDB's view of transactions is made anew where nobody has asked for 0.1 s, and not before.
+_POLL_SECONDS = 0.15
 
 
 class DatabaseFaults:
@@ -32,7 +33,8 @@ class DatabaseFaults:
             cursor.execute(f"CREATE USER {_ADMIN}@'%%' IDENTIFIED BY %s", (self._passwords[_ADMIN],))
             cursor.execute(f"GRANT ALL PRIVILEGES ON *.* TO {_ADMIN}@'%'")
             cursor.execute(f"CREATE USER {_GUEST}@'%%' IDENTIFIED BY %s", (self._passwords[_GUEST],))
-            cursor.execute(f"GRANT SELECT, INSERT, UPDATE, CREATE ON `{address.database}`.* TO {_GUEST}@'%'")
+            cursor.execute(f"GRANT INSERT ON `{address.database}`.* TO {_GUEST}@'%'")
+            cursor.execute("CREATE TABLE fault_probe (x LONGTEXT) ENGINE = InnoDB")
             cursor.execute(f"REVOKE {_EXEMPTIONS} ON *.* FROM '{address.user}'@'%'")
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -49,8 +51,7 @@ class DatabaseFaults:
         """The error number that the server answers to an ordinary account's INSERT; 0 when it takes it."""
         try:
             with self._connect(_GUEST, self._passwords[_GUEST]) as connection, connection.cursor() as cursor:
-                cursor.execute("CREATE TABLE IF NOT EXISTS fault_probe (x INT) ENGINE = InnoDB")
-                cursor.execute("INSERT INTO fault_probe VALUES (1)")
+                cursor.execute("INSERT INTO fault_probe VALUES (REPEAT('x', 100000))")  # more than a page may have left
         except pymysql.err.Error as error:
             return int(error.args[0])
         return 0
@@ -101,20 +102,18 @@ class DatabaseFaults:
             for worker in workers:
                 worker.join()
 
-    @contextlib.contextmanager
-    def full_disk(self) -> Iterator[None]:
-        """The tablespace has no page left. It must have a bound: `FULL_DISK_ARGUMENTS`."""
+    def fill_disk(self) -> None:
+        """Leave no page in a tablespace that has a bound (`SMALL_DISK`).
+
+        Nothing can be dropped then, as that needs a page as well: start the server again with `LARGE_DISK`.
+        """
         self.query("CREATE TABLE ballast (x LONGBLOB) ENGINE = InnoDB")
-        try:
-            size = 4 * 1024 * 1024
-            while size >= 512:
-                try:
-                    self.query("INSERT INTO ballast VALUES (REPEAT('x', %s))", (size,))
-                except pymysql.err.OperationalError:
-                    size //= 2
-            yield
-        finally:
-            self.query("DROP TABLE ballast")
+        size = 4 * 1024 * 1024
+        while size >= 512:
+            try:
+                self.query("INSERT INTO ballast VALUES (REPEAT('x', %s))", (size,))
+            except pymysql.err.OperationalError:
+                size //= 2
 
     @contextlib.contextmanager
     def held_row(self, table: str, key: str, value: str) -> Iterator[None]:
@@ -184,4 +183,5 @@ class DatabaseFaults:
 
 # A tablespace that ends, so that the server answers as it does when its disk is full: 1114.
 # Source: https://mariadb.com/kb/en/innodb-system-variables/#innodb_data_file_path
-FULL_DISK_ARGUMENTS = ("--innodb-file-per-table=OFF", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
+SMALL_DISK = ("--innodb-file-per-table=OFF", "--innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
+LARGE_DISK = ("--innodb-file-per-table=OFF", "--innodb-data-file-path=ibdata1:12M:autoextend:max:400M")

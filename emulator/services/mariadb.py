@@ -6,7 +6,7 @@ import re
 import secrets
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.services.child_process import ChildProcess, ChildStartError
@@ -110,9 +110,14 @@ class MariaDb:
         if self._child is not None:
             await self._child.kill()
 
-    async def restart(self) -> None:
-        """Return when the server answers again at the same address, after crash recovery where it was killed."""
+    async def restart(self, arguments: tuple[str, ...] | None = None) -> None:
+        """Return when the server answers again at the same address, after crash recovery where it was killed.
+
+        `arguments` take the place of those in the options.
+        """
         self._need_directory()
+        if arguments is not None:
+            self._options = replace(self._options, arguments=arguments)
         if self._child is not None:
             await self._child.stop(grace_seconds=self._options.stop_timeout_seconds)
         await self._start_server(find_program("mariadbd"))
