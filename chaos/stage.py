@@ -40,7 +40,7 @@ class Needs:
     """What a stack must be started with for a fault; faults with equal needs share one."""
 
     mariadb_arguments: tuple[str, ...] = ()
-    preload: Path | None = None
+    clock_library: Path | None = None
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -189,7 +189,7 @@ async def open_stage(needs: Needs, users: int, seed: int, tell: Callable[[str], 
         tracing=False,
     )
     mariadb_options = MariaDbOptions(arguments=needs.mariadb_arguments)
-    async with local_stack(options, tell, mariadb_options=mariadb_options, preload=needs.preload) as stack:
+    async with local_stack(options, tell, mariadb_options=mariadb_options, clock_library=needs.clock_library) as stack:
         assert stack.mariadb is not None
         address: DatabaseAddress = stack.mariadb.address
         stage = Stage(stack, await asyncio.to_thread(DatabaseFaults, address), users)

@@ -42,7 +42,7 @@ class EmulatorOptions:
     runtime_requirements: Path = PROJECT_ROOT / "requirements" / "runtime.txt"
     max_environments: int = 64
     poll_interval_seconds: float = 0.2
-    preload: Path | None = None  # a library in every environment: libfaketime's, for faults of the clock
+    clock_library: Path | None = None  # libfaketime, for faults of the clock
 
 
 class Emulator:
@@ -109,7 +109,7 @@ class Emulator:
             deliver=self._deliver,
             issue_key=self.access.issue_key,
             faults=self.faults,
-            preload=options.preload,
+            clock_library=options.clock_library,
         )
         parts.push_async_callback(self.functions.close)
         await self.functions.start()

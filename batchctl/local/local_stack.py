@@ -87,11 +87,11 @@ async def local_stack(
     tell: Callable[[str], None],
     *,
     mariadb_options: MariaDbOptions | None = None,
-    preload: Path | None = None,
+    clock_library: Path | None = None,
 ) -> AsyncIterator[LocalStack]:
     """A running stack; everything has ended when the block is left, however that happens.
 
-    `preload` is a library for every environment (EmulatorOptions).
+    `clock_library` is libfaketime, for faults of the clock.
     """
     started = time.monotonic()
     given = read_tenant_group(options.tenant_group, TENANT_GROUPS)
@@ -103,7 +103,7 @@ async def local_stack(
         stand_in,
         with_mariadb=options.database_url is None,
         mariadb_options=mariadb_options,
-        preload=preload,
+        clock_library=clock_library,
     ) as around:
         emulator, partner_api = around.emulator, around.partner_api
         database = options.database_url or around.database

@@ -57,7 +57,7 @@ class HoldAnswer(Effect):
 
 @dataclass(frozen=True)
 class SkewClock(Effect):
-    """The wall clock of an environment that starts is off by that much; see `LambdaService`'s `preload`."""
+    """The wall clock of an environment that starts is off by that much; see `LambdaService`'s `clock_library`."""
 
     seconds: float
 

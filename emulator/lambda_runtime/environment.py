@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+from emulator.faults.clock import make_skew_variables
 from emulator.faults.effects import HoldAnswer, KillEnvironment, SkewClock
 from emulator.faults.plan import FaultPlan
 from emulator.lambda_runtime.completion import Completion, Outcome
@@ -66,6 +67,7 @@ class Environment:
         self.pid = 0
         self.idle_since = 0.0
         self.is_bound = bound is not None
+        self.is_outdated = False  # the owner's mark: takes no further invocation
         self.is_starting = False  # the owner's mark: in its INIT phase
         self.is_coming = False  # the owner's mark: expected to be ready soon
         # Source of the form: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
@@ -310,14 +312,6 @@ class Environment:
             as_json=self.spec.json_logs,
         )
         self._pipe.write(line)
-
-
-def make_skew_variables(seconds: float) -> dict[str, str]:
-    """For libfaketime: the wall clock alone is off, and what was read before the fork does not count.
-
-    Source: https://github.com/wolfcw/libfaketime (README)
-    """
-    return {"FAKETIME": f"{seconds:+g}", "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def read_error_type(body: bytes) -> str:

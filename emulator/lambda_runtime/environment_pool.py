@@ -74,6 +74,13 @@ class EnvironmentPool:
         victim.stop()
         return True
 
+    def renew(self) -> None:
+        """End idle environments now and busy ones after their invocation; others take their place when needed."""
+        while self.evict_idle():
+            pass
+        for environment in self.environments:
+            environment.is_outdated = True
+
     def evict_idle_before(self, moment: float) -> None:
         """End the environments that have been idle since before `moment`."""
         while self.idle and self.idle[0].idle_since < moment:
@@ -115,9 +122,9 @@ class EnvironmentPool:
     def on_ready(self, environment: Environment) -> None:
         self._set_coming(environment, False)
         has_room = self._count_start(environment)
-        if self.waiting and not self._retired:
+        if self.waiting and not self._retired and not environment.is_outdated:
             environment.run(self.waiting.popleft())
-        elif self._retired or self._room.is_crowded():
+        elif self._retired or environment.is_outdated or self._room.is_crowded():
             self.environments.discard(environment)
             environment.stop()
             has_room = True

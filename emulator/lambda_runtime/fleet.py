@@ -89,11 +89,10 @@ class Fleet:
             elif pool.waiting:
                 pool.grow()
 
-    def end_idle(self) -> None:
-        """End every environment that has nothing to do."""
+    def renew(self) -> None:
+        """End every environment, a busy one after its invocation."""
         for pool in self.pools:
-            while pool.evict_idle():
-                pass
+            pool.renew()
 
     def count(self) -> int:
         """Environments that exist, starting ones included."""

@@ -71,16 +71,17 @@ class LambdaService:
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
         faults: FaultPlan | None = None,
-        preload: Path | None = None,
+        clock_library: Path | None = None,
     ) -> None:
-        """`faults` is what shall go wrong; `preload` a library for all environments, such as libfaketime's."""
+        """`faults` is what shall go wrong; `clock_library` is libfaketime, without which no
+        clock can be off."""
         work_dir = work_dir.resolve()
         self.statistics = Statistics()
         self._identity = identity
         self._clock = clock
         self._sender = SegmentSender(xray_daemon_address) if xray_daemon_address is not None else None
         self._completion = Completion(identity.account_id, self.statistics, self._sender)
-        self._zygote = ZygoteClient(runtime_dir.resolve(), cache_bytecode, preload)
+        self._zygote = ZygoteClient(runtime_dir.resolve(), cache_bytecode, clock_library)
         self._fleet = Fleet(
             self._zygote,
             self._completion,
@@ -182,9 +183,9 @@ class LambdaService:
         """Process id of the zygote, None before the first environment."""
         return self._zygote.pid
 
-    def end_idle_environments(self) -> None:
+    def renew_environments(self) -> None:
         """The next invocation of each function starts cold, as after a while without any."""
-        self._fleet.end_idle()
+        self._fleet.renew()
 
     async def _call_invoke(self, request: dict[str, Any], trace_header: str | None) -> dict[str, Any]:
         reference = parse_reference(request["FunctionName"], self._identity, request.get("Qualifier"))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.faults.clock import make_zygote_environment, remove_leavings
+
 KILLED = 9  # wait status of a process that SIGKILL ended
 OnExit = Callable[[int], None]
 
@@ -27,10 +29,10 @@ class ProcessSpec:
 class ZygoteClient:
     """Forks environments through one zygote process, which is started when first needed."""
 
-    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True, preload: Path | None = None) -> None:
+    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True, clock_library: Path | None = None) -> None:
         self._runtime_directory = runtime_directory
         self._cache_bytecode = cache_bytecode
-        self._preload = preload
+        self._clock_library = clock_library
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._received = b""
@@ -86,6 +88,8 @@ class ZygoteClient:
         if self._process is not None:
             # The zygote leaves at the end of its control socket, after it has killed its environments.
             await self._process.wait()
+            if self._clock_library is not None:
+                remove_leavings(self._process.pid)
             self._process = None
 
     async def _start(self) -> None:
@@ -115,8 +119,7 @@ class ZygoteClient:
 
     def _make_environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-        # A fork keeps what its parent has loaded, so the library must be the zygote's.
-        return kept if self._preload is None else {**kept, "LD_PRELOAD": str(self._preload)}
+        return kept if self._clock_library is None else {**kept, **make_zygote_environment(self._clock_library)}
 
     def _read(self) -> None:
         assert self._control is not None

@@ -444,3 +444,23 @@ def test_redrive_that_is_refused_fails_at_once_with_the_reason() -> None:
 
     assert (execution.status, execution.error) == ("FAILED", "RedriveRefusedError")
     assert len(batch.events_of("ListUsers")) == 1
+
+
+@pytest.mark.parametrize("function", ["ListUsers", "CloseRun"])
+@pytest.mark.parametrize("error", ["Runtime.ExitError", "Lambda.Unknown"])
+def test_run_goes_on_when_the_environment_of_a_step_dies(function: str, error: str) -> None:
+    attempts: Counter[str] = Counter()
+    batch = Batch()
+    answers = {"ListUsers": batch.list_users, "CloseRun": batch.close_run}
+
+    def die_once(event: Any) -> Any:
+        attempts[function] += 1
+        if attempts[function] == 1:
+            raise FunctionError(error)
+        return answers[function](event)
+
+    batch.lambdas.functions[function] = die_once
+
+    execution = batch.run()
+
+    assert (execution.status, attempts[function]) == ("SUCCEEDED", 2)
