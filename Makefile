@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TEMPLATES := template.yaml foundation/template.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml pipeline/rendered/fleet.yaml)
+TEMPLATES := template.yaml foundation/template.yaml chaos/fis-experiments.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml pipeline/rendered/fleet.yaml)
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt batchctl/*/requirements.txt)
 USERS ?= 10000
 ARGS ?=
