@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,7 @@ class Stage:
         self.database = database
         self.users = users
         self.listed = asyncio.Event()  # of the present run
+        self.present: Execution  # the run that was started last
         self._next_run = datetime(2026, 1, 1, tzinfo=UTC)
         self._earlier_answers: dict[str, LastAnswer] = {}
         stack.emulator.state_machines.listeners.append(self._take_event)
@@ -79,7 +81,13 @@ class Stage:
         if request is None:
             self._next_run += timedelta(minutes=10)
             request = {"scheduled_time": self._next_run.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        return await self.stack.emulator.state_machines.start(self.stack.state_machine_arn, dict(request))
+        self.present = await self.stack.emulator.state_machines.start(self.stack.state_machine_arn, dict(request))
+        return self.present
+
+    def note_if_held_up(self, name: str, began: float) -> None:
+        """A strike, since `began`, where the present run has not come to its end meanwhile."""
+        if self.present.status == "RUNNING":
+            self.faults.note(name, at=began)
 
     async def drain(self) -> bool:
         """True when the writer has taken everything from the stream; False where it does not in time."""
@@ -142,6 +150,10 @@ class Stage:
                 chunks[document["chunk"]] = await self._read_chunk(run_id, document["chunk"])
             failed |= set(chunks[document["chunk"]][document["start"] : document["end"]])
         return failed
+
+    async def partner_outcomes(self) -> Counter[str]:
+        """How many calls met which outcome at the partner API."""
+        return Counter((await self.partner.stats())["outcomes"])
 
     async def put_record(self, data: bytes) -> None:
         """A record of somebody else in the stream."""

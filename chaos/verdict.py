@@ -107,7 +107,8 @@ async def judge_run(stage: Stage, execution: Execution, run_id: str, allowed: Al
     closed = execution.output or {}
     account = await stage.read_account(run_id)
     if account is None or account[0] == "RUNNING":
-        return RunWord(run_id, execution.error or str(closed.get("status")), 0, 0)
+        said = execution.error or str(closed.get("status"))
+        return RunWord(run_id, said, 0, 0, problems=(f"{run_id} ended with {said} and did not close its account",))
     status, listed, written, failed, missing = account
     problems = []
     if closed and (closed["status"], closed["rows_written"]) != (status, written):

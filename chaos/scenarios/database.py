@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 from chaos.scenario import Around, Scenario, meanwhile
@@ -19,11 +20,12 @@ def _outage(name: str, code: int, break_it: Break) -> Around:
 
     async def break_for_a_while(stage: Stage) -> None:
         await stage.listed.wait()
-        breaking = break_it(stage.database)
+        breaking, began = break_it(stage.database), time.monotonic()
         await asyncio.to_thread(breaking.__enter__)
         try:
-            await _expect(stage, name, code)
+            await _expect(stage, code)
             await asyncio.sleep(OUTAGE_SECONDS)
+            stage.note_if_held_up(name, began)
         finally:
             await asyncio.to_thread(breaking.__exit__, None, None, None)
 
@@ -35,12 +37,11 @@ def _outage(name: str, code: int, break_it: Break) -> Around:
     return around
 
 
-async def _expect(stage: Stage, name: str, code: int) -> None:
+async def _expect(stage: Stage, code: int) -> None:
     """The server must really refuse, or the fault is none."""
     answered = await asyncio.to_thread(stage.database.try_to_write)
     if answered != code:
         raise RuntimeError(f"the server answers {answered} to a write, expected {code}")
-    stage.faults.note(name)
 
 
 @contextlib.asynccontextmanager
@@ -66,9 +67,10 @@ async def _hang(stage: Stage, _seed: int) -> AsyncIterator[None]:
     async def pause() -> None:
         await stage.listed.wait()
         stage.mariadb.pause()
-        stage.faults.note("database-hangs")
+        began = time.monotonic()
         try:
             await asyncio.sleep(OUTAGE_SECONDS)
+            stage.note_if_held_up("database-hangs", began)
         finally:
             stage.mariadb.resume()
 
@@ -99,10 +101,12 @@ async def _dead_locks(stage: Stage, _seed: int) -> AsyncIterator[None]:
 async def _full_disk(stage: Stage, _seed: int) -> AsyncIterator[None]:
     async def fill() -> None:
         await stage.listed.wait()
+        began = time.monotonic()
         await asyncio.to_thread(stage.database.fill_disk)
         try:
-            await _expect(stage, "database-disk-full", DISK_FULL)
+            await _expect(stage, DISK_FULL)
             await asyncio.sleep(OUTAGE_SECONDS)
+            stage.note_if_held_up("database-disk-full", began)
         finally:
             await stage.mariadb.restart(LARGE_DISK)
 
@@ -112,15 +116,17 @@ async def _full_disk(stage: Stage, _seed: int) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _refused_rows(stage: Stage, _seed: int) -> AsyncIterator[None]:
-    query = stage.database.query
+    query, began = stage.database.query, time.monotonic()
     names = ", ".join(f"'{user}'" for user in POISONED)
     ((newest,),) = await asyncio.to_thread(query, "SELECT MAX(answer_version) FROM loyalty_points")
     check = f"user_id NOT IN ({names}) OR answer_version <= {int(newest)}"
     await asyncio.to_thread(query, f"ALTER TABLE loyalty_points ADD CONSTRAINT poison CHECK ({check})")
-    stage.faults.note("poisonous-row")
     try:
         yield
         await stage.drain()
+        run_id = str(stage.present.output["run_id"])
+        for _ in set(POISONED) & await stage.failed_users(run_id):
+            stage.faults.note("poisonous-row", at=began)
     finally:
         await asyncio.to_thread(query, "ALTER TABLE loyalty_points DROP CONSTRAINT poison")
 
@@ -135,7 +141,7 @@ SCENARIOS = (
     ),
     Scenario(
         "database-read-only",
-        "the server is read-only for 2 s (error 1290), as the former primary of a failover",
+        "the server closes its sessions and is read-only for 2 s (error 1290), as the former primary of a failover",
         "the connection is given up for a new one, the transaction repeated",
         _outage("database-read-only", READ_ONLY, DatabaseFaults.read_only),
     ),

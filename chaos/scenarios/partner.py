@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from chaos.scenario import Around, Scenario, meanwhile
 from chaos.stage import Stage
 from emulator.partner_api import UserOverride
+from emulator.partner_api.account import GOOD
 
 OUTAGE_SECONDS = 3.0
 TEN_MEGABYTES = 10_000_000
@@ -19,11 +21,16 @@ def _behaving(name: str, fault: str | None = None, every: int = 50, **options: A
     @contextlib.asynccontextmanager
     async def around(stage: Stage, seed: int) -> AsyncIterator[None]:
         hit = [f"user-{number:07d}" for number in range(seed % every, stage.users, every)] if fault else []
+        is_slow = "latency_ms" in options
         usual = {option: getattr(stage.partner.options, option) for option in options}
         await stage.partner.set_options(**options, users={user: UserOverride(fault=fault) for user in hit})
-        stage.faults.note(name)
+        before, began = await stage.partner_outcomes(), time.monotonic()
         try:
             yield
+            outcomes = await stage.partner_outcomes() - before
+            for outcome, calls in outcomes.items():
+                for _ in range(calls if outcome != GOOD or is_slow else 0):
+                    stage.faults.note(name, at=began)
         finally:
             await stage.partner.set_options(**usual, users=dict.fromkeys(hit))
 
@@ -37,8 +44,9 @@ async def _down(stage: Stage, _seed: int) -> AsyncIterator[None]:
 
     async def come_back() -> None:
         await stage.listed.wait()
-        stage.faults.note("partner-down")
+        began = time.monotonic()
         await asyncio.sleep(OUTAGE_SECONDS)
+        stage.note_if_held_up("partner-down", began)
         await stage.partner.start()
 
     async with meanwhile(come_back()):
@@ -50,9 +58,10 @@ async def _half_open(stage: Stage, _seed: int) -> AsyncIterator[None]:
     async def pause() -> None:
         await stage.listed.wait()
         stage.partner.pause()
-        stage.faults.note("partner-half-open")
+        began = time.monotonic()
         try:
             await asyncio.sleep(OUTAGE_SECONDS)
+            stage.note_if_held_up("partner-half-open", began)
         finally:
             stage.partner.resume()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import time
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +18,7 @@ FUNCTIONS = ("SyncUsers", "WriteRows", "CloseRun")
 async def _deploy(stage: Stage, _seed: int) -> AsyncIterator[None]:
     async def release() -> None:
         await stage.listed.wait()
-        call = stage.stack.emulator.aws.call
+        call, began = stage.stack.emulator.aws.call, time.monotonic()
         for name in FUNCTIONS:
             function = stage.stack.stack.outputs[f"{name}FunctionName"]
             code = (await call("lambda", "GetFunction", FunctionName=function))["Code"]
@@ -26,7 +27,7 @@ async def _deploy(stage: Stage, _seed: int) -> AsyncIterator[None]:
             await call(
                 "lambda", "UpdateAlias", FunctionName=function, Name="live", FunctionVersion=published["Version"]
             )
-            stage.faults.note("release-in-mid-run")
+            stage.note_if_held_up("release-in-mid-run", began)
 
     async with meanwhile(release()):
         yield

@@ -24,18 +24,17 @@ _POLL_SECONDS = 0.15
 
 
 class DatabaseFaults:
-    """Breaks the server at `address`; the account of the address loses what would exempt it from the faults."""
+    """Breaks the server at `address`; the account of the address loses what would exempt it from a fault."""
 
     def __init__(self, address: DatabaseAddress) -> None:
         self._address = address
         self._passwords = {name: secrets.token_urlsafe(18) for name in (_ADMIN, _GUEST)}
         with self._connect(address.user, address.password) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE USER {_ADMIN}@'%%' IDENTIFIED BY %s", (self._passwords[_ADMIN],))
-            cursor.execute(f"GRANT ALL PRIVILEGES ON *.* TO {_ADMIN}@'%'")
+            cursor.execute(f"GRANT ALL PRIVILEGES ON *.* TO {_ADMIN}@'%' WITH GRANT OPTION")
             cursor.execute(f"CREATE USER {_GUEST}@'%%' IDENTIFIED BY %s", (self._passwords[_GUEST],))
             cursor.execute(f"GRANT INSERT ON `{address.database}`.* TO {_GUEST}@'%'")
             cursor.execute("CREATE TABLE fault_probe (x LONGTEXT) ENGINE = InnoDB")
-            cursor.execute(f"REVOKE {_EXEMPTIONS} ON *.* FROM '{address.user}'@'%'")
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement of the administrator's, committed."""
@@ -59,6 +58,7 @@ class DatabaseFaults:
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:
         """What a writer meets whose connection leads to the former primary."""
+        self._take_exemptions()
         self.query("SET GLOBAL read_only = ON")
         try:
             yield
@@ -68,17 +68,15 @@ class DatabaseFaults:
     @contextlib.contextmanager
     def no_connection_left(self) -> Iterator[None]:
         """Others hold every connection, and those of the address's account are closed."""
+        self._take_exemptions()
         ((most,),) = self.query("SELECT @@GLOBAL.max_connections")
         held: list[Any] = []
         with self._connect_admin() as admin, admin.cursor() as cursor:
             cursor.execute(f"SET GLOBAL max_connections = {_FEWEST_CONNECTIONS}")
             try:
                 self._take_all(held)
-                cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (self._address.user,))
-                for (number,) in cursor.fetchall():
-                    with contextlib.suppress(pymysql.err.Error):  # it may have gone by itself
-                        cursor.execute(f"KILL {number}")
-                self._take_all(held)
+                while self._close_sessions(cursor):  # one that has just gone may leave its place to another
+                    self._take_all(held)
                 yield
             finally:
                 cursor.execute(f"SET GLOBAL max_connections = {most}")
@@ -135,6 +133,21 @@ class DatabaseFaults:
                     return True
                 time.sleep(_POLL_SECONDS)
         return False
+
+    def _take_exemptions(self) -> None:
+        """The address's account is an ordinary one from now on; the server gives it all rights at each start."""
+        with self._connect_admin() as connection, connection.cursor() as cursor:
+            cursor.execute(f"REVOKE {_EXEMPTIONS} ON *.* FROM '{self._address.user}'@'%'")
+            self._close_sessions(cursor)  # a session keeps the rights that it began with
+
+    def _close_sessions(self, cursor: Any) -> int:
+        """How many sessions of the address's account there were; a failover closes them too."""
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (self._address.user,))
+        sessions = cursor.fetchall()
+        for (number,) in sessions:
+            with contextlib.suppress(pymysql.err.Error):  # it may have gone by itself
+                cursor.execute(f"KILL {number}")
+        return len(sessions)
 
     def _take_all(self, held: list[Any]) -> None:
         with contextlib.suppress(pymysql.err.OperationalError):

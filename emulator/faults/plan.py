@@ -86,11 +86,11 @@ class FaultPlan:
                 self.note(fault.name)
         return found
 
-    def note(self, name: str) -> None:
-        """Count a strike, also one that was not struck through this plan."""
+    def note(self, name: str, *, at: float | None = None) -> None:
+        """Count a strike, also one that was not struck through this plan; `at` is the clock's time of it, or now."""
         self.strikes[name] += 1
         if self.first_strike is None:
-            self.first_strike = self._clock()
+            self.first_strike = self._clock() if at is None else at
 
     def refuse_record(self, _stream: str, _partition_key: str, _data: bytes) -> tuple[str, str] | None:
         """Kinesis' `PutFault`."""

@@ -60,9 +60,7 @@ def execute(server: MariaDb, statement: str) -> int:
     return 0
 
 
-def test_read_only_server_refuses_with_1290_and_then_no_more(
-    server: MariaDb, faults: DatabaseFaults
-) -> None:
+def test_read_only_server_refuses_with_1290_and_then_no_more(server: MariaDb, faults: DatabaseFaults) -> None:
     with faults.read_only():
         refused = (execute(server, "UPDATE points SET points = 9 WHERE user_id = 'u1'"), faults.try_to_write())
 
