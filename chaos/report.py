@@ -47,7 +47,8 @@ Written by `make chaos`; do not edit. Each fault is let loose on whole runs of t
 - each row equals the partner API's last answer for its user, as the stand-in has counted it: at the end of a run that
   says COMPLETE or PARTIAL for all users but those that it lists as failed, and for everybody in the end;
 - written + failed + missing = listed, the ledger's masks hold what the run says, failure records name whoever failed;
-- the run comes to its end and closes its account, whatever befalls it;
+- the run comes to its end and closes its account, and says what is expected of it under that fault: COMPLETE, unless
+  users or the database are not to be had;
 - a run with missing users says INCOMPLETE and fails, and a redrive, or the next run, makes it whole;
 - no row is an older answer's, no user is counted twice;
 - the processes are those of before, Lambda's own environments aside, and all have ended with the stack;

@@ -9,6 +9,8 @@ from typing import Any
 from chaos.stage import Needs, Stage
 from emulator.faults import Fault
 
+COMPLETE, PARTIAL, INCOMPLETE = "COMPLETE", "PARTIAL", "INCOMPLETE"
+
 Around = Callable[[Stage, int], contextlib.AbstractAsyncContextManager[None]]
 
 
@@ -29,6 +31,7 @@ class Scenario:
     what: str  # goes wrong
     survives: str  # by which means
     around: Around
+    ends: Sequence[str] = (COMPLETE,)  # what a run under it may say; more than COMPLETE where users are not to be had
     runs: int = 1
     # Users are called twice at once: whichever of the two answers the row has, no client could know the later one.
     calls_overlap: bool = False

@@ -108,7 +108,7 @@ async def judge_run(stage: Stage, execution: Execution, run_id: str, allowed: Al
     account = await stage.read_account(run_id)
     if account is None or account[0] == "RUNNING":
         said = execution.error or str(closed.get("status"))
-        return RunWord(run_id, said, 0, 0, problems=(f"{run_id} ended with {said} and did not close its account",))
+        return RunWord(run_id, said, 0, 0, problems=(f"{run_id} did not close its account",))
     status, listed, written, failed, missing = account
     problems = []
     if closed and (closed["status"], closed["rows_written"]) != (status, written):

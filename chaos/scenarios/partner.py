@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from chaos.scenario import Around, Scenario, meanwhile
+from chaos.scenario import COMPLETE, PARTIAL, Around, Scenario, meanwhile
 from chaos.stage import Stage
 from emulator.partner_api import UserOverride
 from emulator.partner_api.account import GOOD
@@ -75,6 +75,7 @@ SCENARIOS = (
         "nobody listens at the partner's address for 3 s",
         "retries; who is not answered by then is listed as failed, and redriven",
         _down,
+        ends=(COMPLETE, PARTIAL),
     ),
     Scenario(
         "partner-slow",
@@ -87,6 +88,7 @@ SCENARIOS = (
         "for 3 s connections are accepted and nobody answers (the time-out is 2 s)",
         "time-out and retries",
         _half_open,
+        ends=(COMPLETE, PARTIAL),
     ),
     Scenario(
         "partner-malformed",
@@ -94,17 +96,20 @@ SCENARIOS = (
         "those users alone are listed as failed, and redriven",
         _behaving("partner-malformed", malformed_rate=0.03, error_rate=0.05, drop_rate=0.03),
         is_quick=True,
+        ends=(PARTIAL,),
     ),
     Scenario(
         "partner-answers-for-another",
         "one user in 50 gets another user's data",
         "the job compares the id; nobody's row is written from another's answer",
         _behaving("partner-answers-for-another", "malformed_other_user"),
+        ends=(PARTIAL,),
     ),
     Scenario(
         "partner-answers-10-megabytes",
         "one user in 50 gets 10 MB",
         "an answer is read to 1 MB",
         _behaving("partner-answers-10-megabytes", "malformed_oversized", max_body=TEN_MEGABYTES),
+        ends=(PARTIAL,),
     ),
 )
