@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
-from chaos.scenario import Around, Scenario
+from chaos.scenario import COMPLETE, INCOMPLETE, PARTIAL, Around, Scenario
 from chaos.stage import Needs, Stage
 from emulator.faults import Fault, SkewClock, share_of_calls
 from emulator.faults.clock import find_clock_library
@@ -38,12 +38,13 @@ async def _ten_minutes_later(stage: Stage) -> None:
     stage.stack.emulator.functions.renew_environments()
 
 
-def _scenario(name: str, what: str, survives: str, skew_seconds: float) -> Scenario:
+def _scenario(name: str, what: str, survives: str, skew_seconds: float, ends: Sequence[str]) -> Scenario:
     return Scenario(
         name,
         what,
         survives,
         _skewed(name, skew_seconds),
+        ends=ends,
         runs=2,
         needs=Needs(clock_library=find_clock_library()),
         before_each=_ten_minutes_later,
@@ -56,6 +57,7 @@ SCENARIOS = (
         "the clocks of most environments are 3 s behind or ahead, in two runs 10 minutes apart",
         "versions hold while clocks differ by less than the time between two runs",
         3.0,
+        (COMPLETE,),
     ),
     _scenario(
         "clocks-far-off",
@@ -63,5 +65,6 @@ SCENARIOS = (
         "who is ahead of Lambda's deadline believes that no time is left: those users fail by name, or the run says "
         "INCOMPLETE; a redrive in environments with the right time",
         240.0,
+        (COMPLETE, PARTIAL, INCOMPLETE),
     ),
 )

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from chaos.scenario import Around, Scenario, meanwhile
+from chaos.scenario import COMPLETE, INCOMPLETE, PARTIAL, Around, Scenario, meanwhile
 from chaos.stage import Needs, Stage
 from emulator.faults.database import LARGE_DISK, SMALL_DISK, DatabaseFaults
 
@@ -138,24 +138,28 @@ SCENARIOS = (
         "a transaction is whole or was never; a new connection, patience, the mapping's retries",
         _kill,
         is_quick=True,
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
         "database-read-only",
         "the server closes its sessions and is read-only for 2 s (error 1290), as the former primary of a failover",
         "the connection is given up for a new one, the transaction repeated",
         _outage("database-read-only", READ_ONLY, DatabaseFaults.read_only),
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
         "database-without-connections",
         "others hold every connection for 2 s (error 1040), and the functions' own are closed",
         "patience within the invocation, the mapping's retries",
         _outage("database-without-connections", NO_CONNECTION, DatabaseFaults.no_connection_left),
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
         "database-dead-locks",
         "two others lock rows in the opposite order for 2 s (error 1213)",
         "the loser's transaction is repeated",
         _dead_locks,
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
         "database-disk-full",
@@ -163,14 +167,20 @@ SCENARIOS = (
         "an outage like any other: repeated until there is room",
         _full_disk,
         needs=Needs(mariadb_arguments=SMALL_DISK),
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
-        "database-hangs", "the server's process stands still for 2 s (SIGSTOP)", "time-outs that are longer", _hang
+        "database-hangs",
+        "the server's process stands still for 2 s (SIGSTOP)",
+        "time-outs that are longer",
+        _hang,
+        ends=(COMPLETE, INCOMPLETE),
     ),
     Scenario(
         "poisonous-row",
         "the table refuses the rows of four users",
         "the refused rows are found by halving and become failure records, their neighbours are written",
         _refused_rows,
+        ends=(PARTIAL,),
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chaos.scenario import Scenario, armed
+from chaos.scenario import COMPLETE, PARTIAL, Scenario, armed
 from chaos.stage import Stage
 from emulator.faults import (
     Effect,
@@ -33,7 +33,8 @@ def _share(
     def make(fault_name: str, seed: int) -> Sequence[Fault]:
         return [Fault(fault_name, effect, Scope(function=function), share_of_calls(share, seed))]
 
-    return Scenario(name, what, survives, armed(make, name), is_quick=is_quick)
+    # By another seed a slice may be refused each time.
+    return Scenario(name, what, survives, armed(make, name), ends=(COMPLETE, PARTIAL), is_quick=is_quick)
 
 
 def _lose_an_answer(name: str, _seed: int) -> Sequence[Fault]:
