@@ -81,7 +81,7 @@ async def _hang(stage: Stage, _seed: int) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def _dead_locks(stage: Stage, _seed: int) -> AsyncIterator[None]:
     users = sorted(await stage.rows())
-    before = await asyncio.to_thread(stage.database.status, "Innodb_deadlocks")
+    before, began = await asyncio.to_thread(stage.database.status, "Innodb_deadlocks"), time.monotonic()
 
     async def lock() -> None:
         await stage.listed.wait()
@@ -94,7 +94,7 @@ async def _dead_locks(stage: Stage, _seed: int) -> AsyncIterator[None]:
         yield
     after = await asyncio.to_thread(stage.database.status, "Innodb_deadlocks")
     for _ in range(after - before):
-        stage.faults.note("database-dead-locks")
+        stage.faults.note("database-dead-locks", at=began)
 
 
 @contextlib.asynccontextmanager
