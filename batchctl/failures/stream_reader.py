@@ -95,8 +95,7 @@ class StreamReader:
                 number = int(record["SequenceNumber"])
                 if number > end:
                     return found
-                if number >= start:
-                    found.append(KeptRecord(number, record["PartitionKey"], bytes(record["Data"])))
+                found.append(KeptRecord(number, record["PartitionKey"], bytes(record["Data"])))
             iterator = page.get("NextShardIterator")
             is_last = found and found[-1].sequence_number == end
             if is_last or iterator is None or (not page["Records"] and page.get("MillisBehindLatest", 0) == 0):

@@ -126,7 +126,7 @@ def collect_run(
         slices=lines.slices,
         writes=lines.writes,
         invocations=reports,
-        failures=make_groups(failures, run_id, facts.options),
+        failures=make_groups(failures, head.redrive_of or run_id, facts.options),
         cost=cost,
         previous=previous,
         trace=trace,

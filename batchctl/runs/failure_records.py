@@ -16,6 +16,7 @@ from batchctl.runs.run_data import FailedUser, FailureGroup, SliceFailure
 # A report names so many single users; the records have them all. They bound the archive's files.
 MAX_FAILED_USERS = 1000
 SAMPLE_USERS = 3
+MAX_SLICE_USERS = 100_000  # as the platform has it: a record that claims more is none
 _REQUEST_ID = re.compile(r"RequestId: ([0-9a-f-]{36})")
 
 
@@ -41,7 +42,7 @@ class RunFailures:
                 self._add_users(document)
             else:
                 self._add_slice(document)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             self.unreadable += 1
 
     def by_reason(self) -> dict[str, int]:
@@ -61,6 +62,8 @@ class RunFailures:
 
     def _add_slice(self, document: dict[str, Any]) -> None:
         chunk, start, end = int(document["chunk"]), int(document["start"]), int(document["end"])
+        if end - start > MAX_SLICE_USERS:
+            raise ValueError("more users than a slice has")
         function, reason = str(document.get("function", "SyncUsers")), str(document["reason"])
         detail, request_id = read_cause(str(document.get("detail", "")))
         self.slices.append(SliceFailure(chunk, start, end, reason, detail, request_id))

@@ -28,14 +28,14 @@ def show_time(moment: float) -> str:
 
 
 def show_cost(usd: float | None) -> str:
-    """A run costs fractions of a cent, so four digits that count are shown."""
-    return "" if usd is None else f"{usd:.4g}"
+    """A run costs fractions of a cent, so millionths of a dollar are shown."""
+    return "" if usd is None else f"{usd:.6f}"
 
 
 def make_runs_table(heads: list[RunHead], origin: str) -> Table:
     """A line for each run."""
     # Without a box it fits 80 columns.
-    table = Table(title=f"runs of {origin}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"runs of {origin}", title_justify="left", box=None, pad_edge=False, collapse_padding=True)
     for name in ("run", "status"):
         table.add_column(name, no_wrap=True)
     for name in ("listed", "written", "failed", "missing", "seconds", "USD"):

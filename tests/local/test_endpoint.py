@@ -93,7 +93,7 @@ def test_program_of_its_own_can_create_function_and_state_machine(stack: Backgro
 def test_template_resources_without_effect_are_listed_by_name(stack: BackgroundStack) -> None:
     names = {item.resource_type for item in stack.stack.stack.not_emulated}
 
-    assert {"AWS::IAM::Role", "AWS::Scheduler::Schedule"} <= names
+    assert {"AWS::S3::BucketPolicy", "AWS::Scheduler::Schedule"} <= names
 
 
 def test_throttled_invocation_says_why(stack: BackgroundStack) -> None:

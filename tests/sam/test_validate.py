@@ -11,6 +11,7 @@ TEMPLATES = [
     ROOT / "foundation" / "template.yaml",
     *sorted((ROOT / "pipeline").glob("*.yaml")),
     ROOT / "pipeline" / "rendered" / "codepipeline.yaml",
+    ROOT / "pipeline" / "rendered" / "fleet.yaml",
 ]
 
 

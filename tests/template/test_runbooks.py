@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
@@ -17,7 +18,6 @@ _QUERIES = re.compile(r"<stack>/([a-z ]+)`")
 # Of the AWS CLI itself, and not of a service.
 _GLOBAL_OPTIONS = {"query", "output", "max-items"}
 _CUSTOM_COMMANDS = {("logs", "tail"): {"since", "filter-pattern"}}
-_REDRIVE = {"redrive", "failures"}
 
 
 def _commands(path: Path) -> list[str]:
@@ -52,13 +52,15 @@ def test_aws_commands_exist_with_their_options(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _RUNBOOKS, ids=lambda path: path.stem)
 def test_batchctl_commands_exist_with_their_options(path: Path) -> None:
-    known = typer.main.get_group(app).commands
-
-    for command in _commands(path):
-        program, name, *words = command.split()
-        if program == "batchctl" and name not in _REDRIVE - set(known):
-            options = {option for parameter in known[name].params for option in parameter.opts}
-            assert {word for word in words if word.startswith("--")} - options == set(), command
+    for line in _commands(path):
+        program, *words = line.split()
+        if program != "batchctl":
+            continue
+        command: Any = typer.main.get_group(app)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} - options == set(), line
 
 
 @pytest.mark.parametrize("path", _RUNBOOKS, ids=lambda path: path.stem)

@@ -345,6 +345,9 @@ def test_every_listed_user_is_counted_exactly_once_whatever_is_written_and_faile
         {"chunks": None},
         {"chunks": [{}]},
         {"chunks": [{"chunk": 0, "user_count": 10}, {"chunk": 0, "user_count": 5}]},
+        {"chunks": [{"chunk": 0, "user_count": 20}, {"chunk": 1, "user_count": -5}]},
+        {"chunks": [{"chunk": 0, "user_count": 1e400}]},
+        {"users_listed": 10**9, "chunks": [{"chunk": 0, "user_count": 10**9}]},
     ],
 )
 def test_request_is_refused_when_it_does_not_hold_together(change: dict[str, Any]) -> None:

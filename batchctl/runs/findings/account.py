@@ -24,7 +24,8 @@ def find_missing_users(data: RunData) -> Iterator[Finding]:
         "critical",
         f"{head.users_missing:,} of {head.users_listed:,} users are neither written nor failed: {where}{since}",
         "look at FailedRecordsQueue and the iterator age of WriteRows; then "
-        f"`batchctl redrive {head.run_id} --reason Missing{data.command_options}` calls for them again",
+        f"`batchctl redrive {head.redrive_of or head.run_id} --reason Missing{data.command_options}` "
+        "calls for them again",
     )
 
 

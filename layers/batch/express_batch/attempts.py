@@ -58,17 +58,17 @@ class RunHistory:
         claim = self.read_claim()
         return (claim.scheduled_time if claim is not None else "") or scheduled_moment(self.original).isoformat()
 
-    def find_redrives(self, accounts: Mapping[str, RunRow], now: float, execution: str) -> Redrives:
+    def find_redrives(self, accounts: Mapping[str, RunRow], now: float) -> Redrives:
         """Redrives have ended when they are closed, or when their execution cannot live any more.
 
-        A claim of this very `execution` has not: it is a repeated ListUsers. Raises RedriveRefusedError.
+        Raises RedriveRefusedError.
         """
         ended: list[str] = []
         for number in range(1, MAX_REDRIVES + 1):
             run_id = make_redrive_id(self.original, number)
             claim = read_claim(self._store, run_id)
             is_closed = run_id in accounts and accounts[run_id].is_closed
-            if claim is None or claim.execution == execution or (not is_closed and claim.may_live(now)):
+            if claim is None or (not is_closed and claim.may_live(now)):
                 return Redrives(ended, run_id, claim)
             ended.append(run_id)
         raise RedriveRefusedError(f"run {self.original} has had {MAX_REDRIVES} redrives: start a new run")

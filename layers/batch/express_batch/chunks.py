@@ -12,6 +12,7 @@ from express_batch.ports import ObjectStore
 from express_batch.run_layout import check_any_run_id, chunk_key
 
 CHUNK_VERSION = 1
+MAX_MILLISECONDS = 10**14  # the year 5138; a larger whole number would not fit a float
 
 T = TypeVar("T")
 Place = tuple[int, int]  # a chunk, and a position in it
@@ -84,10 +85,12 @@ class Slice:
         numbers = {name: event.get(name) for name in ("chunk", "start", "end")}
         for name, value in numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise InvalidEventError(f"{name} is {value!r}: expected a whole number from 0")
+                raise InvalidEventError(f"{name} is {repr(value)[:40]}: expected a whole number from 0")
         deadline = event.get("deadline")  # milliseconds, as JSONata has them
         if deadline is not None and (not isinstance(deadline, (int, float)) or isinstance(deadline, bool)):
-            raise InvalidEventError(f"deadline is {deadline!r}: expected milliseconds since 1970")
+            raise InvalidEventError(f"deadline is a {type(deadline).__name__}: expected milliseconds since 1970")
+        if deadline is not None and not 0 <= deadline <= MAX_MILLISECONDS:
+            raise InvalidEventError(f"deadline is not from 0 to {MAX_MILLISECONDS}: expected milliseconds since 1970")
         slice_ = cls(
             check_any_run_id(event.get("run_id")),
             event["chunk"],

@@ -80,7 +80,7 @@ def list_redrive(
     history = RunHistory(original, tenant_group=tenant_group, database=database, store=store, observer=observer)
     accounts = history.read_accounts()
     _check_has_ended(history, accounts, store, started_at)
-    redrives = history.find_redrives(accounts, started_at, execution)
+    redrives = history.find_redrives(accounts, started_at)
     if request.only_asks:
         return _tell_left(request, history, accounts, redrives)
     if redrives.owner is not None and redrives.owner.execution != execution:

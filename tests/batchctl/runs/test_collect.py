@@ -245,7 +245,10 @@ def test_collect_run_compares_with_no_redrive_and_knows_one() -> None:
     run = MadeUpRun(objects=redrive.objects, logs=redrive.logs).play()
 
     assert collect(run).previous == []
-    assert collect(redrive).head.redrive_of == "20261122T082000Z"
+    redrive.fail_users(0, 0, [3])
+    data = collect(redrive)
+    assert data.head.redrive_of == "20261122T082000Z"
+    assert data.failures[0].redrive_command == "batchctl redrive 20261122T082000Z --reason MalformedAnswerError"
 
 
 def test_collect_run_names_the_bucket_and_the_remedy_when_there_is_no_such_run() -> None:

@@ -1,0 +1,39 @@
+"""Failure records are outside data: what is none is refused quickly, and its content stays out of the error."""
+
+import json
+
+import pytest
+from express_batch.failures import FailedPosition, read_failures
+
+from batchctl.runs.failure_records import RunFailures
+
+SLICE = {"version": 1, "run_id": "20261122T083000Z", "chunk": 2, "start": 3, "end": 5, "reason": "Sandbox.Timedout"}
+
+
+def test_slice_record_accounts_for_each_of_its_positions() -> None:
+    assert list(read_failures(json.dumps(SLICE).encode())) == [
+        FailedPosition(2, 3, "Sandbox.Timedout"),
+        FailedPosition(2, 4, "Sandbox.Timedout"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"end": 10**18}, {"version": "secret-answer"}, {"chunk": "secret-answer"}, {"start": None}, {"end": 1e400}],
+)
+def test_record_is_refused_without_its_content_when_it_is_none(change: dict[str, object]) -> None:
+    body = json.dumps({**SLICE, **change}).encode()
+
+    with pytest.raises(ValueError, match="no failure record") as caught:
+        list(read_failures(body))
+
+    assert "secret-answer" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, json.dumps({**SLICE, "end": 10**18}).encode(), b'{"version": 1e999}'])
+def test_report_counts_a_record_as_unreadable_when_it_is_hostile(body: bytes) -> None:
+    failures = RunFailures()
+
+    failures.add(body)
+
+    assert (failures.unreadable, failures.reasons) == (1, {})
