@@ -2,13 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TEMPLATES := template.yaml foundation/template.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml pipeline/rendered/fleet.yaml)
+TEMPLATES := template.yaml foundation/template.yaml chaos/fis-experiments.yaml $(wildcard pipeline/*.yaml) $(wildcard pipeline/rendered/codepipeline.yaml pipeline/rendered/fleet.yaml)
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt batchctl/*/requirements.txt)
 USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test screenshot test-sam lint audit fmt bench footprint clean
+.PHONY: help setup run up test screenshot test-sam lint audit fmt bench chaos footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,10 @@ fmt: setup ## rewrite the code in the project's format
 bench: setup $(VENV)-bench/.ready ## side by side with asyncio and Celery: make bench ARGS="--users 30000 --rounds 3"
 	@scripts/ensure-debian-package redis-server redis-server
 	@$(VENV)-bench/bin/python bench/run.py $(ARGS)
+
+chaos: setup ## faults injected into whole runs, and a table of what was survived: make chaos ARGS="--users 5000 database-killed"
+	@scripts/ensure-debian-package faketime faketime
+	@$(BIN)/python -m chaos.run $(ARGS)
 
 footprint: setup ## CPU of a cold start and zipped size of each function and layer
 	@rm -rf .local/footprint && mkdir -p .local/footprint

@@ -11,6 +11,8 @@ from emulator.access.guarded import GuardedInvoker, GuardedMappings, GuardedSdkC
 from emulator.access.wire_guard import WireGuard
 from emulator.errors import AwsError
 from emulator.event_sources import BotoDestination, EventSourceMappingService
+from emulator.faults.invocations import FaultyDeliveries, FaultyTasks
+from emulator.faults.plan import FaultPlan
 from emulator.gateway.client_environment import client_environment
 from emulator.gateway.gateway import Gateway, open_listener, url_of
 from emulator.gateway.service_call import ServiceCall
@@ -40,6 +42,7 @@ class EmulatorOptions:
     runtime_requirements: Path = PROJECT_ROOT / "requirements" / "runtime.txt"
     max_environments: int = 64
     poll_interval_seconds: float = 0.2
+    clock_library: Path | None = None  # libfaketime, for faults of the clock
 
 
 class Emulator:
@@ -51,6 +54,8 @@ class Emulator:
         self.moto = Moto(identity, options.work_dir / "moto.log")
         self.xray = XRayService(identity)
         self.kinesis = KinesisService(identity)
+        self.faults = FaultPlan()
+        self.kinesis.put_fault = self.faults.refuse_record
         self._exit = contextlib.AsyncExitStack()
         # Made when the addresses that they need are known.
         self.url: str
@@ -103,6 +108,8 @@ class Emulator:
             fetch_object=self._fetch_object,
             deliver=self._deliver,
             issue_key=self.access.issue_key,
+            faults=self.faults,
+            clock_library=options.clock_library,
         )
         parts.push_async_callback(self.functions.close)
         await self.functions.start()
@@ -111,7 +118,7 @@ class Emulator:
         self.mappings = EventSourceMappingService(
             identity,
             self.kinesis,
-            self.functions,
+            FaultyDeliveries(self.functions, self.faults),
             destination,
             poll_interval_seconds=options.poll_interval_seconds,
         )
@@ -124,10 +131,11 @@ class Emulator:
         parts.callback(self.logs.flush)
         self.state_machines = StepFunctionsService(
             identity,
-            GuardedInvoker(self.functions, self.access),
+            FaultyTasks(GuardedInvoker(self.functions, self.access), self.faults),
             GuardedSdkCaller(sdk_caller, self.access),
             event_log=self.logs,
             send_segment=self.xray.add,
+            faults=self.faults,
         )
         self.stacks = CloudFormationService(identity, caller, self._fetch, options.work_dir / "templates")
         services: dict[str, ServiceCall] = {
@@ -145,6 +153,7 @@ class Emulator:
             moto_url,
             listener=listener,
             guard=WireGuard(self.access),
+            faults=self.faults,
             before_fallback={"logs": self.logs.make_groups, "monitoring": metrics.bring_up_to_date},
         )
         parts.push_async_callback(gateway.close)

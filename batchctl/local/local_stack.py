@@ -22,7 +22,7 @@ from batchctl.local.surroundings import CACHE_DIR, open_surroundings
 from emulator.emulator import Emulator
 from emulator.identity import Identity
 from emulator.partner_api import PartnerApi, PartnerApiOptions
-from emulator.services.mariadb import MariaDb
+from emulator.services.mariadb import MariaDb, MariaDbOptions
 from emulator.stack import Stack, StackPlan, load_stack, read_tenant_group
 
 TENANT_GROUPS = PROJECT_ROOT / "pipeline" / "tenant-groups"
@@ -82,15 +82,29 @@ class LocalStack:
 
 
 @contextlib.asynccontextmanager
-async def local_stack(options: LocalOptions, tell: Callable[[str], None]) -> AsyncIterator[LocalStack]:
-    """A running stack; everything has ended when the block is left, however that happens."""
+async def local_stack(
+    options: LocalOptions,
+    tell: Callable[[str], None],
+    *,
+    mariadb_options: MariaDbOptions | None = None,
+    clock_library: Path | None = None,
+) -> AsyncIterator[LocalStack]:
+    """A running stack; everything has ended when the block is left, however that happens.
+
+    `clock_library` is libfaketime, for faults of the clock.
+    """
     started = time.monotonic()
     given = read_tenant_group(options.tenant_group, TENANT_GROUPS)
     # The template is read with placeholders first, so that a wrong parameter is told before anything starts.
     _plan(options, given, DatabaseUrl("127.0.0.1", 3306, "local", "local", "local"), "http://127.0.0.1:1")
     tell("starting MariaDB, the partner API and the emulator")
     stand_in = None if options.partner_api_url else _partner_options(options)
-    async with open_surroundings(stand_in, with_mariadb=options.database_url is None) as around:
+    async with open_surroundings(
+        stand_in,
+        with_mariadb=options.database_url is None,
+        mariadb_options=mariadb_options,
+        clock_library=clock_library,
+    ) as around:
         emulator, partner_api = around.emulator, around.partner_api
         database = options.database_url or around.database
         tell("applying migrations" if options.database_url else f"applying migrations, seeding {options.users:,} users")

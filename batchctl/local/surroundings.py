@@ -12,7 +12,7 @@ from batchctl.errors import BatchctlError
 from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from emulator.emulator import Emulator, EmulatorOptions
 from emulator.partner_api import PartnerApi, PartnerApiOptions
-from emulator.services.mariadb import MariaDb
+from emulator.services.mariadb import MariaDb, MariaDbOptions
 
 STATE_DIR = PROJECT_ROOT / ".local"
 CACHE_DIR = STATE_DIR / "cache"
@@ -38,14 +38,18 @@ class Surroundings:
 
 @contextlib.asynccontextmanager
 async def open_surroundings(
-    partner_api_options: PartnerApiOptions | None, *, with_mariadb: bool = True
+    partner_api_options: PartnerApiOptions | None,
+    *,
+    with_mariadb: bool = True,
+    mariadb_options: MariaDbOptions | None = None,
+    clock_library: Path | None = None,
 ) -> AsyncIterator[Surroundings]:
     """Everything started side by side; all of it has ended when the block is left, however that happens."""
     STATE_DIR.mkdir(exist_ok=True)
     async with contextlib.AsyncExitStack() as exits:
         work_dir = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="express-batch-")))
-        emulator = Emulator(EmulatorOptions(work_dir=work_dir, cache_dir=CACHE_DIR))
-        mariadb = MariaDb(CACHE_DIR) if with_mariadb else None
+        emulator = Emulator(EmulatorOptions(work_dir=work_dir, cache_dir=CACHE_DIR, clock_library=clock_library))
+        mariadb = MariaDb(CACHE_DIR, mariadb_options) if with_mariadb else None
         partner_api = PartnerApi(partner_api_options) if partner_api_options is not None else None
         # Each is entered for teardown before it starts, so that a failure of one takes down the others.
         if mariadb is not None:

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from emulator.access.wire_guard import WireGuard, parse_target_body, write_refusal
 from emulator.errors import AwsError
+from emulator.faults.plan import FaultPlan
+from emulator.faults.requests import serve_with_faults
 from emulator.gateway.dispatch import Dispatcher, RegisteredService, signed_service
 from emulator.gateway.fallback_proxy import FallbackProxy
 from emulator.gateway.service_call import ServiceCall
@@ -48,10 +50,12 @@ class Gateway:
         listener: socket.socket | None = None,
         guard: WireGuard | None = None,
         before_fallback: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         """`listener` is a bound socket for services that must know the URL before they exist: see `open_listener`.
 
-        `guard` judges the requests that a role has signed; without one everybody may do everything.
+        `guard` judges the requests that a role has signed; without one everybody may do everything. `faults` is what
+        shall go wrong.
         """
         self._listener = listener
         self._before_fallback = dict(before_fallback or {})
@@ -59,6 +63,7 @@ class Gateway:
         self._dispatcher = Dispatcher(services)
         self._fallback = FallbackProxy(fallback_url)
         self._guard = guard
+        self._faults = faults
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> str:
@@ -80,6 +85,13 @@ class Gateway:
         await self._fallback.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._faults is None or not self._faults.armed:
+            return await self._serve(request)
+        service = signed_service(request.headers) or ""
+        caller = self._guard.find_role(request.headers) if self._guard is not None else ""
+        return await serve_with_faults(self._faults, request, self._serve, service=service, caller=caller)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
         if "Expect" in headers and request.transport is not None:
             # The bare server leaves this to us; boto3 holds an object's bytes back for a second without it.

@@ -13,6 +13,9 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+from emulator.faults.clock import make_skew_variables
+from emulator.faults.effects import HoldAnswer, KillEnvironment, SkewClock
+from emulator.faults.plan import FaultPlan
 from emulator.lambda_runtime.completion import Completion, Outcome
 from emulator.lambda_runtime.environment_spec import EnvironmentSpec
 from emulator.lambda_runtime.http_protocol import RuntimeApiProtocol
@@ -55,14 +58,16 @@ class Environment:
         work_dir: Path,
         *,
         bound: Invocation | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
-        """`bound` is the invocation in whose time a failed INIT is repeated."""
+        """`bound` is the invocation in whose time a failed INIT is repeated; `faults` what shall go wrong."""
         identifier = uuid.uuid4().hex
         self.spec = spec
         self.phase = Phase.STARTING
         self.pid = 0
         self.idle_since = 0.0
         self.is_bound = bound is not None
+        self.is_outdated = False  # the owner's mark: takes no further invocation
         self.is_starting = False  # the owner's mark: in its INIT phase
         self.is_coming = False  # the owner's mark: expected to be ready soon
         # Source of the form: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
@@ -84,6 +89,8 @@ class Environment:
         self._init_error: tuple[bytes, str] | None = None
         self._init_timed_out = False
         self._out_of_memory = False
+        self._faults = faults
+        self._answer_is_held = False
 
     async def start(self) -> None:
         """Start the process; OSError when the machine cannot."""
@@ -95,6 +102,7 @@ class Environment:
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "TMPDIR": str(self._temporary),
+            **self._skew_variables(),
         }
         process = ProcessSpec(self.spec.handler, self.spec.task_root, self.spec.path, variables)
         self._born = self._loop.time()
@@ -160,7 +168,7 @@ class Environment:
             if self._timer is not None:
                 self._timer.cancel()
             self._init_ms = (self._loop.time() - self._born) * 1000
-        elif self.phase is not Phase.BUSY:
+        elif self.phase is not Phase.BUSY or self._answer_is_held:
             return
         elif self._invocation is not None:
             # The runtime asks for more without having answered: that environment is given up.
@@ -173,6 +181,9 @@ class Environment:
     def on_response(self, request_id: str, body: bytes) -> bool:
         if self._invocation is None or self._invocation.request_id != request_id:
             return False
+        if self._faults is not None and self._faults.armed and self._is_struck(HoldAnswer):
+            self._answer_is_held = True
+            return True
         self._owner.on_answered(self)
         self._finish(self._invocation, Outcome(body))
         return True
@@ -222,6 +233,24 @@ class Environment:
         if invocation.client_context is not None:
             head += f"Lambda-Runtime-Client-Context: {invocation.client_context}\r\n"
         self._connection.send(f"{head}Content-Length: {len(invocation.payload)}\r\n\r\n".encode() + invocation.payload)
+        if self._faults is not None and self._faults.armed:
+            kill = self._faults.strike(KillEnvironment, function=self.spec.function_name)
+            if kill is not None:
+                self._loop.call_later(kill.after_seconds, self._kill_during, invocation)
+
+    def _kill_during(self, invocation: Invocation) -> None:
+        if self._invocation is invocation:
+            self._zygote.kill(self.pid)
+
+    def _is_struck(self, kind: type[HoldAnswer]) -> bool:
+        return self._faults is not None and self._faults.strike(kind, function=self.spec.function_name) is not None
+
+    def _skew_variables(self) -> dict[str, str]:
+        """What libfaketime reads; it does nothing where it was not preloaded."""
+        if self._faults is None or not self._faults.armed:
+            return {}
+        skew = self._faults.strike(SkewClock, function=self.spec.function_name)
+        return {} if skew is None else make_skew_variables(skew.seconds)
 
     def _finish(self, invocation: Invocation, outcome: Outcome) -> None:
         self._invocation = None

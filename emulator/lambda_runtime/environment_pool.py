@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from emulator.errors import AwsError
+from emulator.faults.plan import FaultPlan
 from emulator.lambda_runtime.completion import Completion
 from emulator.lambda_runtime.environment import Environment, Phase
 from emulator.lambda_runtime.environment_spec import EnvironmentSpec
@@ -33,6 +34,7 @@ class EnvironmentPool:
         completion: Completion,
         work_dir: Path,
         on_cold_start: Callable[[str], None],
+        faults: FaultPlan | None = None,
     ) -> None:
         self.spec = spec
         self.environments: set[Environment] = set()
@@ -46,6 +48,7 @@ class EnvironmentPool:
         self._completion = completion
         self._work_dir = work_dir
         self._on_cold_start = on_cold_start
+        self._faults = faults
         self._starts: set[asyncio.Task[None]] = set()
 
     def submit(self, invocation: Invocation) -> None:
@@ -70,6 +73,13 @@ class EnvironmentPool:
         self.environments.discard(victim)
         victim.stop()
         return True
+
+    def renew(self) -> None:
+        """End idle environments now and busy ones after their invocation; others take their place when needed."""
+        while self.evict_idle():
+            pass
+        for environment in self.environments:
+            environment.is_outdated = True
 
     def evict_idle_before(self, moment: float) -> None:
         """End the environments that have been idle since before `moment`."""
@@ -112,9 +122,9 @@ class EnvironmentPool:
     def on_ready(self, environment: Environment) -> None:
         self._set_coming(environment, False)
         has_room = self._count_start(environment)
-        if self.waiting and not self._retired:
+        if self.waiting and not self._retired and not environment.is_outdated:
             environment.run(self.waiting.popleft())
-        elif self._retired or self._room.is_crowded():
+        elif self._retired or environment.is_outdated or self._room.is_crowded():
             self.environments.discard(environment)
             environment.stop()
             has_room = True
@@ -151,7 +161,9 @@ class EnvironmentPool:
         return True
 
     def _start(self, bound: Invocation | None) -> None:
-        environment = Environment(self.spec, self, self._zygote, self._completion, self._work_dir, bound=bound)
+        environment = Environment(
+            *(self.spec, self, self._zygote, self._completion, self._work_dir), bound=bound, faults=self._faults
+        )
         self.environments.add(environment)
         self._set_coming(environment, bound is None)
         environment.is_starting = bound is None

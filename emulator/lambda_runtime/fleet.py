@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from emulator.errors import AwsError
+from emulator.faults.plan import FaultPlan
 from emulator.lambda_runtime.completion import Completion
 from emulator.lambda_runtime.environment_pool import EnvironmentPool
 from emulator.lambda_runtime.environment_spec import EnvironmentSpec
@@ -32,6 +33,7 @@ class Fleet:
         max_environments: int | None,
         max_starting: int,
         idle_seconds: float | None,
+        faults: FaultPlan | None = None,
     ) -> None:
         self.pools: set[EnvironmentPool] = set()
         self._zygote = zygote
@@ -41,6 +43,7 @@ class Fleet:
         self._max_environments = max_environments
         self._max_starting = max_starting
         self._idle_seconds = idle_seconds
+        self._faults = faults
         self._watch: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,7 +52,9 @@ class Fleet:
 
     def make_pool(self, spec: EnvironmentSpec) -> EnvironmentPool:
         """A pool without environments, for one function version."""
-        pool = EnvironmentPool(spec, self, self._zygote, self._completion, self._work_dir, self._count_cold_start)
+        pool = EnvironmentPool(
+            spec, self, self._zygote, self._completion, self._work_dir, self._count_cold_start, self._faults
+        )
         self.pools.add(pool)
         return pool
 
@@ -83,6 +88,11 @@ class Fleet:
                 self.pools.discard(pool)
             elif pool.waiting:
                 pool.grow()
+
+    def renew(self) -> None:
+        """End every environment, a busy one after its invocation."""
+        for pool in self.pools:
+            pool.renew()
 
     def count(self) -> int:
         """Environments that exist, starting ones included."""

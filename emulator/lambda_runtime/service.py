@@ -12,6 +12,7 @@ from typing import Any
 
 from emulator.access.principal import make_access_key
 from emulator.errors import AwsError
+from emulator.faults.plan import FaultPlan
 from emulator.identity import Identity
 from emulator.lambda_runtime.asynchronous import AsynchronousQueue, DestinationPort, QueuedEvent, Sleep
 from emulator.lambda_runtime.code_source import CodeSource, ObjectFetcher
@@ -69,14 +70,18 @@ class LambdaService:
         cache_bytecode: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
+        faults: FaultPlan | None = None,
+        clock_library: Path | None = None,
     ) -> None:
+        """`faults` is what shall go wrong; `clock_library` is libfaketime, without which no
+        clock can be off."""
         work_dir = work_dir.resolve()
         self.statistics = Statistics()
         self._identity = identity
         self._clock = clock
         self._sender = SegmentSender(xray_daemon_address) if xray_daemon_address is not None else None
         self._completion = Completion(identity.account_id, self.statistics, self._sender)
-        self._zygote = ZygoteClient(runtime_dir.resolve(), cache_bytecode)
+        self._zygote = ZygoteClient(runtime_dir.resolve(), cache_bytecode, clock_library)
         self._fleet = Fleet(
             self._zygote,
             self._completion,
@@ -85,6 +90,7 @@ class LambdaService:
             max_environments=max_environments,
             max_starting=max_starting or STARTS_FOR_EACH_CORE * (os.cpu_count() or 1),
             idle_seconds=idle_seconds,
+            faults=faults,
         )
         self._store = FunctionStore(identity)
         self._logs = LogStore(log_dir)
@@ -176,6 +182,10 @@ class LambdaService:
     def zygote_pid(self) -> int | None:
         """Process id of the zygote, None before the first environment."""
         return self._zygote.pid
+
+    def renew_environments(self) -> None:
+        """The next invocation of each function starts cold, as after a while without any."""
+        self._fleet.renew()
 
     async def _call_invoke(self, request: dict[str, Any], trace_header: str | None) -> dict[str, Any]:
         reference = parse_reference(request["FunctionName"], self._identity, request.get("Qualifier"))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.faults.clock import make_zygote_environment, remove_leavings
+
 KILLED = 9  # wait status of a process that SIGKILL ended
 OnExit = Callable[[int], None]
 
@@ -27,9 +29,10 @@ class ProcessSpec:
 class ZygoteClient:
     """Forks environments through one zygote process, which is started when first needed."""
 
-    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True) -> None:
+    def __init__(self, runtime_directory: Path, cache_bytecode: bool = True, clock_library: Path | None = None) -> None:
         self._runtime_directory = runtime_directory
         self._cache_bytecode = cache_bytecode
+        self._clock_library = clock_library
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._received = b""
@@ -85,6 +88,8 @@ class ZygoteClient:
         if self._process is not None:
             # The zygote leaves at the end of its control socket, after it has killed its environments.
             await self._process.wait()
+            if self._clock_library is not None:
+                remove_leavings(self._process.pid)
             self._process = None
 
     async def _start(self) -> None:
@@ -103,7 +108,7 @@ class ZygoteClient:
                 *("1" if self._cache_bytecode else "0", str(os.getpid())),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the emulator, which then closes it
-                env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                env=self._make_environment(),
                 cwd="/",
             )
         self._control = ours
@@ -111,6 +116,10 @@ class ZygoteClient:
         self._answer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(ours, self._read)
         await self._answer
+
+    def _make_environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+        return kept if self._clock_library is None else {**kept, **make_zygote_environment(self._clock_library)}
 
     def _read(self) -> None:
         assert self._control is not None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -67,6 +68,7 @@ class PartnerApi:
             self._process = None
             where = f"; its log is {self._log_path}" if self._log_path else ""
             raise PartnerApiError(f"the partner API ended with status {code} before it was ready{where}")
+        self._port = urlsplit(self.url).port or 0  # a further start is at the same address
         return self.url
 
     async def _spawn(self, write_fd: int) -> asyncio.subprocess.Process:
@@ -85,8 +87,21 @@ class PartnerApi:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             )
 
+    def pause(self) -> None:
+        """Stops the child without ending it (SIGSTOP): connections are accepted and nobody answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets a paused child go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> None:
-        """Ends the child; does nothing where it does not run."""
+        """Ends the child with its account; does nothing where it does not run.
+
+        `start` brings it back, at the same address.
+        """
         process, self._process = self._process, None
         if process is None:
             return

@@ -6,7 +6,7 @@ import re
 import secrets
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.services.child_process import ChildProcess, ChildStartError
@@ -41,6 +41,7 @@ class MariaDbOptions:
     flush_log_at_commit: int = 1
     start_timeout_seconds: float = 60
     stop_timeout_seconds: float = 20
+    arguments: tuple[str, ...] = ()  # further ones of mariadbd
 
 
 class MariaDb:
@@ -109,9 +110,14 @@ class MariaDb:
         if self._child is not None:
             await self._child.kill()
 
-    async def restart(self) -> None:
-        """Return when the server answers again at the same address, after crash recovery where it was killed."""
+    async def restart(self, arguments: tuple[str, ...] | None = None) -> None:
+        """Return when the server answers again at the same address, after crash recovery where it was killed.
+
+        `arguments` take the place of those in the options.
+        """
         self._need_directory()
+        if arguments is not None:
+            self._options = replace(self._options, arguments=arguments)
         if self._child is not None:
             await self._child.stop(grace_seconds=self._options.stop_timeout_seconds)
         await self._start_server(find_program("mariadbd"))
@@ -204,6 +210,7 @@ class MariaDb:
             "--aria-pagecache-buffer-size=8M",
             "--key-buffer-size=1M",
             "--table-open-cache=200",
+            *options.arguments,
         ]
 
     async def _remove(self) -> None:

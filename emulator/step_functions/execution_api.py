@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.errors import AwsError
+from emulator.faults.effects import StartTwice
+from emulator.faults.plan import FaultPlan
 from emulator.identity import Identity
 from emulator.step_functions.clock import Clock, to_datetime
 from emulator.step_functions.document import MAX_BYTES, Document
@@ -45,6 +47,7 @@ class ExecutionApi:
         kept_express_executions: int,
         event_log: EventLog | None,
         send_segment: SendSegment | None,
+        faults: FaultPlan | None = None,
     ) -> None:
         self._registry = registry
         self._identity = identity
@@ -56,6 +59,7 @@ class ExecutionApi:
         self._kept_express = kept_express_executions
         self._event_log = event_log
         self._send_segment = send_segment
+        self._faults = faults
         self.by_arn: dict[str, Execution] = {}
         self.on_end: Callable[[str], None] = lambda _machine_arn: None
 
@@ -107,6 +111,12 @@ class ExecutionApi:
         if is_express:
             self._drop_old_express()
         execution.begin(self._identity, self._clock, self._tasks, self._chance, self.on_end, self._send_segment)
+        if (
+            self._faults is not None
+            and self._faults.armed
+            and self._faults.strike(StartTwice, function=revision.name) is not None
+        ):
+            self.start({name: value for name, value in request.items() if name != "name"})
         return execution
 
     def _resolve(self, arn: str) -> tuple[Revision, str | None, str | None]:

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.validate import ParamValidator
 
 from emulator.errors import AwsError
+from emulator.faults.plan import FaultPlan
 from emulator.identity import Identity
 from emulator.step_functions.clock import Clock, LoopClock, new_random
 from emulator.step_functions.document import JsonValue, encode_json
@@ -65,10 +66,12 @@ class StepFunctionsService:
         kept_express_executions: int = _KEPT_EXPRESS_EXECUTIONS,
         event_log: EventLog | None = None,
         send_segment: SendSegment | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         """`kept_events` bounds the history of one EXPRESS execution, `kept_express_executions` how many are kept.
 
         Machines log to `event_log`; segment documents of executions that are traced go to `send_segment`.
+        `faults` is what shall go wrong.
         """
         clock = clock or LoopClock()
         chance = chance or new_random()
@@ -86,6 +89,7 @@ class StepFunctionsService:
             kept_express_executions=kept_express_executions,
             event_log=event_log,
             send_segment=send_segment,
+            faults=faults,
         )
         machines = MachineApi(registry, identity, clock, self._executions.count_running)
         self._executions.on_end = machines.finish_deleting
