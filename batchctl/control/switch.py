@@ -17,6 +17,7 @@ from batchctl.runs.heads import is_execution_over, parse_object
 STOP_KEY = "control/stop.json"
 STOP_VERSION = 1
 STOPPED_REASON = "StoppedError"
+CHECK_SECONDS = 1.0  # an environment holds what it has seen for so long (express_batch.stop_switch)
 # A run that was stopped had begun before the stop, by the longest life of an execution.
 LONGEST_RUN_SECONDS = 310.0
 READERS = 32
@@ -78,10 +79,11 @@ class KillSwitch:
                 return self.read() or stop
         return stop
 
-    def take_off(self) -> None:
-        """Let calls begin again."""
+    def take_off(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Let calls begin again. On return no environment holds the stop for true any more."""
         with explained(f"s3://{self._bucket}/{STOP_KEY}"):
             self._client.delete_object(Bucket=self._bucket, Key=STOP_KEY)
+        sleep(CHECK_SECONDS)
 
     def find_runs(self, since: float, *, now: Callable[[], float] = time.time) -> StoppedRuns:
         """The runs that met a stop of that moment."""

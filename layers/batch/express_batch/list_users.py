@@ -122,7 +122,7 @@ def list_users(
         ask_switch(switch)
         if is_dry
         else ask_admission(
-            Start(run_id, request.execution, started_at, request.may_wait_until),
+            Start(run_id, request.execution, request.execution_started_at, started_at, request.may_wait_until),
             admission,
             tenant_group=tenant_group,
             switch=switch,
@@ -146,8 +146,9 @@ def list_users(
     try:
         answer = _list_job(run_id, request, chunk_size, job, database, store, observer)
     except BaseException:
-        if not is_dry and admission.run_overlap != "both":
-            give_turn_back(store, Turn(run_id, request.execution, started_at))
+        began_at = request.execution_started_at
+        if not is_dry and admission.run_overlap != "both" and began_at is not None:
+            give_turn_back(store, Turn(run_id, request.execution, began_at))
         raise
     listed, chunks = answer["users_listed"], len(answer["chunks"])
 
