@@ -108,11 +108,10 @@ def probe_now(store: MemoryStore, observer: RecordingObserver, *, answer: object
 
 def find_down(store: MemoryStore, observer: RecordingObserver) -> None:
     observer.identify(run_id=RUN, chunk=0)
-    clock = iter(float(second) for second in range(100))
-    circuit = PartnerCircuit(store, lambda: next(clock))
+    circuit = PartnerCircuit(store)
     circuit.begin(RUN)
     for user in range(20):
-        circuit.note(f"u{user}", ApiServerError("503"))
+        circuit.note(f"u{user}", float(user), float(user), ApiServerError("503"))
     circuit.settle()
     circuit.tell(observer)
 

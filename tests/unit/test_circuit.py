@@ -22,9 +22,11 @@ DOWN = ApiServerError("503")
 LONG = FAILING_SECONDS + 0.1
 
 
-def fail(breaker: Breaker, users: range, at: float, error: PartnerApiError | None = DOWN) -> list[Trouble]:
+def end(
+    breaker: Breaker, users: range, at: float, error: PartnerApiError | None = DOWN, *, called_at: float | None = None
+) -> list[Trouble]:
     """What the breaker says, where it says something, when each of these users' calls ends so."""
-    said = [breaker.add(f"u{user}", at, error) for user in users]
+    said = [breaker.add(f"u{user}", at if called_at is None else called_at, at, error) for user in users]
     return [trouble for trouble in said if trouble is not None]
 
 
@@ -32,11 +34,12 @@ def fail(breaker: Breaker, users: range, at: float, error: PartnerApiError | Non
 def test_breaker_opens_when_everybody_fails_for_long_enough(error: PartnerApiError) -> None:
     breaker = Breaker()
 
-    assert fail(breaker, range(RECENT_USERS), 10.0, error) == []
-    trouble = fail(breaker, range(1), 10.0 + FAILING_SECONDS, error)[0]
+    assert end(breaker, range(RECENT_USERS), 10.0, error) == []
+    trouble = end(breaker, range(1), 10.0 + FAILING_SECONDS, error)[0]
 
     assert (trouble.users, trouble.failed, trouble.seconds) == (RECENT_USERS, RECENT_USERS, FAILING_SECONDS)
-    assert trouble.error == type(error).__name__ in trouble.describe()
+    assert trouble.error == type(error).__name__
+    assert trouble.error in trouble.describe()
 
 
 @pytest.mark.parametrize(
@@ -47,102 +50,140 @@ def test_breaker_opens_when_everybody_fails_for_long_enough(error: PartnerApiErr
 def test_breaker_takes_whatever_is_answered_as_an_answer(error: PartnerApiError | None) -> None:
     breaker = Breaker()
 
-    assert fail(breaker, range(100), 0.0, error) + fail(breaker, range(100), LONG, error) == []
+    assert end(breaker, range(100), 0.0, error) + end(breaker, range(100), LONG, error) == []
 
 
 @pytest.mark.parametrize("error", [StoppedError("stop"), CircuitOpenError("open")])
 def test_breaker_counts_no_call_that_did_not_begin(error: PartnerApiError) -> None:
     breaker = Breaker()
-    fail(breaker, range(20), 0.0)
+    end(breaker, range(20), 0.0)
 
-    assert fail(breaker, range(20), LONG, error) == []
-    assert fail(breaker, range(1), LONG) != []  # the failures before still count
+    assert end(breaker, range(20), LONG, error) == []
+    assert end(breaker, range(1), LONG) != []  # the failures before still count
 
 
-def test_breaker_stays_closed_when_an_outage_is_shorter_than_a_users_repeats() -> None:
+def test_breaker_stays_closed_when_an_outage_is_shorter_than_the_repeats() -> None:
     breaker = Breaker()
-    fail(breaker, range(50), 0.0)
-    fail(breaker, range(50), 1.9)
-    fail(breaker, range(50), 2.0, None)
+    end(breaker, range(50), 0.0)
+    end(breaker, range(50), 1.9)
+    end(breaker, range(50), 2.0, None)
 
-    assert fail(breaker, range(50), 2.1) == []
+    assert end(breaker, range(50), 2.1) == []
 
 
 def test_breaker_stays_closed_when_all_in_flight_time_out_once() -> None:
     """Everybody's first call ends in one moment; the repeats are answered."""
     breaker = Breaker()
 
-    assert fail(breaker, range(250), 5.0, ApiTimeoutError("late")) == []
-    assert fail(breaker, range(250), 5.4, None) == []
+    assert end(breaker, range(250), 5.0, ApiTimeoutError("late")) == []
+    assert end(breaker, range(250), 5.4, None) == []
+
+
+def test_breaker_opens_soon_when_few_are_called_for_at_once() -> None:
+    """Five callers: a user fails for good within a second, then the next one's turn comes."""
+    breaker = Breaker()
+    end(breaker, range(100), 0.0, None)
+
+    said = [end(breaker, range(100 + 5 * second, 105 + 5 * second), 1.0 + second) for second in range(5)]
+
+    assert [bool(troubles) for troubles in said] == [False, False, False, True, True]
 
 
 def test_breaker_stays_closed_when_few_users_fail_again_and_again() -> None:
     """The end of a slice: whoever is left always fails, and is repeated for half a minute."""
     breaker = Breaker()
-    fail(breaker, range(40), 0.0, None)
+    for user in range(250):
+        if user % 10:
+            end(breaker, range(user, user + 1), 0.1, None, called_at=user / 1e6)
 
-    assert [fail(breaker, range(100, 110), float(second)) for second in range(30)] == [[]] * 30
+    for second in range(5, 30, 5):
+        for user in range(0, 250, 10):
+            late = ApiTimeoutError("late")
+            assert end(breaker, range(user, user + 1), float(second), late, called_at=user / 1e6) == []
 
 
 def test_breaker_stays_closed_when_there_are_too_few_users_to_tell() -> None:
     breaker = Breaker()
 
-    assert [fail(breaker, range(LEAST_USERS - 1), float(second)) for second in range(30)] == [[]] * 30
+    assert [end(breaker, range(LEAST_USERS - 1), float(second)) for second in range(30)] == [[]] * 30
 
 
 def test_breaker_stays_closed_when_one_in_four_is_answered() -> None:
     breaker = Breaker()
 
     for second in range(10):
-        assert fail(breaker, range(36), float(second)) == []
-        assert fail(breaker, range(100, 112), float(second), None) == []
+        for user in range(40):
+            assert end(breaker, range(user, user + 1), float(second), DOWN if user % 4 else None) == []
 
 
 def test_breaker_forgets_the_run_before() -> None:
     breaker = Breaker()
-    fail(breaker, range(50), 0.0)
+    end(breaker, range(50), 0.0)
 
-    assert fail(breaker, range(50), 600.0) == []
+    assert end(breaker, range(50), 600.0) == []
 
 
 def test_breaker_wants_new_evidence_when_it_was_reset() -> None:
     breaker = Breaker()
-    fail(breaker, range(50), 0.0)
+    end(breaker, range(50), 0.0)
     breaker.reset()
 
-    assert fail(breaker, range(50), LONG) == []
-    assert fail(breaker, range(50), 2 * LONG) != []
+    assert end(breaker, range(50), LONG) == []
+    assert end(breaker, range(50), 2 * LONG) != []
 
 
 def test_breaker_is_spotless_when_all_were_answered_of_late() -> None:
     breaker = Breaker()
     assert not breaker.is_spotless(0.0, 1.0)  # it has seen nothing
 
-    fail(breaker, range(3), 10.0, None)
+    end(breaker, range(3), 10.0, None)
 
     assert breaker.is_spotless(10.5, 1.0)
     assert not breaker.is_spotless(11.5, 1.0)
-    fail(breaker, range(1), 10.6)
+    end(breaker, range(1), 10.6)
     assert not breaker.is_spotless(10.7, 1.0)
-    fail(breaker, range(1), 10.8, None)  # its repeat
+    end(breaker, range(1), 10.8, None)  # its repeat
     assert breaker.is_spotless(10.9, 1.0)
 
 
-@BOUNDED
-@given(st.lists(st.tuples(st.integers(0, 70), st.booleans(), st.floats(0, 5)), max_size=200))
-def test_breaker_opens_exactly_as_the_last_users_latest_outcomes_say(calls: list[tuple[int, bool, float]]) -> None:
-    breaker, latest, now = Breaker(), dict[int, tuple[bool, float]](), 0.0
-    failing_since: float | None = None
-    for user, fails, pause in calls:
+PAST = st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.floats(0, 5)), max_size=120)
+
+
+def live_through(past: list[tuple[int, bool, float]]) -> tuple[Breaker, float]:
+    """A breaker with that past, and the time when it ended."""
+    breaker, now = Breaker(), 0.0
+    for user, fails, pause in past:
         now += pause
-        latest.pop(user, None)
-        latest[user] = fails, now
-        recent = [each for each in list(latest.values())[-RECENT_USERS:] if now - each[1] <= 120.0]
-        failed = sum(failing for failing, _ in recent)
-        is_failing = len(recent) >= LEAST_USERS and failed >= 0.8 * len(recent)
-        failing_since = None if not is_failing else now if failing_since is None else failing_since
+        breaker.add(f"u{user}", now, now, DOWN if fails else None)
+    return breaker, now
 
-        trouble = breaker.add(str(user), now, DOWN if fails else None)
 
-        expects = fails and failing_since is not None and now - failing_since >= FAILING_SECONDS
-        assert (trouble is not None) == expects
+@BOUNDED
+@given(PAST)
+def test_breaker_opens_after_any_past_when_a_whole_window_fails_twice(past: list[tuple[int, bool, float]]) -> None:
+    breaker, now = live_through(past)
+
+    end(breaker, range(100, 100 + RECENT_USERS), now)
+
+    assert end(breaker, range(100, 100 + RECENT_USERS), now + LONG, called_at=now) != []
+
+
+@BOUNDED
+@given(PAST, st.integers(0, RECENT_USERS - 1))
+def test_breaker_opens_after_no_past_when_too_many_of_the_window_were_answered(
+    past: list[tuple[int, bool, float]], failing: int
+) -> None:
+    breaker, now = live_through(past)
+    end(breaker, range(100, 100 + RECENT_USERS), now, None)
+
+    said = [end(breaker, range(100, 100 + failing), now + seconds, called_at=now) for seconds in (0.1, LONG, 2 * LONG)]
+
+    assert any(said) == (failing >= 0.8 * RECENT_USERS)
+
+
+@BOUNDED
+@given(st.lists(st.tuples(st.integers(0, LEAST_USERS - 2), st.booleans(), st.floats(0, 5)), max_size=120))
+def test_breaker_opens_for_no_past_of_fewer_users(past: list[tuple[int, bool, float]]) -> None:
+    breaker, now = live_through(past)
+
+    assert end(breaker, range(LEAST_USERS - 1), now + LONG) == []

@@ -416,14 +416,14 @@ def test_slice_ends_as_ever_when_nobody_stops_it() -> None:
 
 
 class LoopCircuit:
-    """A breaker that reads the virtual clock. Others open the circuit at `opens_at`."""
+    """A breaker alone. Others open the circuit at `opens_at`."""
 
     def __init__(self, opens_at: float = 1000.0) -> None:
         self._breaker = Breaker()
         self._opens_at = opens_at
 
-    def note(self, user_id: str, error: PartnerApiError | None) -> bool:
-        return self._breaker.add(user_id, asyncio.get_running_loop().time(), error) is not None
+    def note(self, user_id: str, called_at: float, ended: float, error: PartnerApiError | None) -> bool:
+        return self._breaker.add(user_id, called_at, ended, error) is not None
 
     async def wait_until_open(self) -> None:
         await asyncio.sleep(self._opens_at)

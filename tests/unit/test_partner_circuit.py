@@ -5,7 +5,7 @@ import json
 
 import pytest
 from express_batch.circuit_board import CLOSED, OPEN, Circuit, close_circuit, is_circuit_open, open_circuit
-from express_batch.errors import ApiServerError, StorageRefusedError, StorageUnavailableError
+from express_batch.errors import ApiServerError, PartnerApiError, StorageRefusedError, StorageUnavailableError
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.run_layout import CIRCUIT_KEY
 
@@ -41,8 +41,12 @@ class Environment:
         """Twenty users fail, and fail again when it has lasted long enough."""
         for second in (0.0, 2.5):
             self.clock += second
-            said = [self.circuit.note(f"u{user}", DOWN) for user in range(20)]
+            said = [self.note(f"u{user}", DOWN) for user in range(20)]
         assert said[-1] is True
+
+    def note(self, user_id: str, error: PartnerApiError | None) -> bool:
+        """A user's call has ended."""
+        return self.circuit.note(user_id, self.clock, self.clock, error)
 
     def end(self) -> None:
         """The slice's calls have ended."""
@@ -100,7 +104,7 @@ def test_only_one_of_those_that_find_the_partner_down_says_that_it_has_opened_th
 def test_environment_does_not_look_while_everybody_is_answered(environment: Environment, store: Store) -> None:
     environment.circuit.begin(RUN)
     for _ in range(50):
-        environment.circuit.note("u1", None)
+        environment.note("u1", None)
         assert environment.circuit.begin(RUN) is False
         environment.clock += 0.1
 
@@ -111,11 +115,11 @@ def test_environment_looks_again_when_its_last_answer_is_old_or_a_call_has_faile
     environment: Environment, store: Store
 ) -> None:
     environment.circuit.begin(RUN)
-    environment.circuit.note("u1", None)
+    environment.note("u1", None)
     environment.clock += 600
     environment.circuit.begin(NEXT_RUN)
-    environment.circuit.note("u1", None)
-    environment.circuit.note("u2", DOWN)
+    environment.note("u1", None)
+    environment.note("u2", DOWN)
     environment.circuit.begin(NEXT_RUN)
 
     assert store.reads == [CIRCUIT_KEY] * 3
@@ -129,7 +133,7 @@ def test_next_run_calls_when_a_probe_has_closed_the_circuit(environment: Environ
 
     assert environment.circuit.begin(NEXT_RUN) is False
     # What it had counted before is forgotten: one more failure opens nothing.
-    assert environment.circuit.note("u1", DOWN) is False
+    assert environment.note("u1", DOWN) is False
 
 
 def test_environment_keeps_its_own_word_for_the_run_when_the_bucket_takes_none(

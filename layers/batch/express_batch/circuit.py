@@ -1,9 +1,10 @@
 """A circuit breaker's judgement: whether the outcomes of an environment's calls say that the partner is down.
 
-Each user's latest outcome counts once, so that a few users who always fail, repeated again and again at the end of a
-slice, do not outvote those who were answered.
+It looks at the users that were called for last, by their first call, and at the latest outcome of each. So a few users
+who always fail, and are repeated again and again at the end of a slice, do not outvote those who were answered.
 """
 
+import bisect
 from dataclasses import dataclass
 
 from express_batch.errors import (
@@ -20,11 +21,10 @@ DOWN_ERRORS = (ApiServerError, ApiTimeoutError, ApiUnreachableError)
 # Raised before a request of the call went out: they say nothing of the partner.
 UNCALLED_ERRORS = (StoppedError, CircuitOpenError)
 
-RECENT_USERS = 50
+RECENT_USERS = 20
 LEAST_USERS = 10
 FAILED_SHARE = 0.8
-# From the first outcome to the one that opens. A user's repeats outlast a shorter outage, and one time-out of everybody
-# in flight is not yet two.
+# Repeats outlast a shorter outage, and a time-out of everybody in flight is not yet two.
 FAILING_SECONDS = 2.0
 # So old is an outcome that says nothing any more: of the run before, most likely.
 FORGET_SECONDS = 120.0
@@ -48,54 +48,49 @@ class Breaker:
     """Takes the outcomes of calls in the order in which they end, in seconds of one clock that never goes back."""
 
     def __init__(self) -> None:
-        # By user; the one that was called longest ago comes first.
-        self._latest: dict[str, _Outcome] = {}
-        self._failed = 0
+        self._recent: list[_User] = []  # the one that was called for last at the end
         self._failing_since: float | None = None
 
-    def add(self, user_id: str, ended: float, error: PartnerApiError | None) -> Trouble | None:
-        """Count a call that has ended. Not None when the partner is down."""
+    def add(self, user_id: str, called_at: float, ended: float, error: PartnerApiError | None) -> Trouble | None:
+        """Count a call that has ended; the user's first began at `called_at`. Not None: the partner is down."""
         if isinstance(error, UNCALLED_ERRORS):
             return None
         is_failure = isinstance(error, DOWN_ERRORS)
-        self._forget(user_id)
-        self._latest[user_id] = _Outcome(ended, is_failure)
-        self._failed += is_failure
-        while len(self._latest) > RECENT_USERS or self._is_old(ended):
-            self._forget(next(iter(self._latest)))
-        users = len(self._latest)
-        if users < LEAST_USERS or self._failed < FAILED_SHARE * users:
+        before = next((each for each in self._recent if each.user_id == user_id), None)
+        failing_since = None
+        if is_failure:
+            failing_since = before.failing_since if before is not None and before.failing_since is not None else ended
+        recent = [each for each in self._recent if each is not before and ended - each.ended <= FORGET_SECONDS]
+        bisect.insort(recent, _User(called_at, user_id, ended, failing_since), key=lambda each: each.called_at)
+        self._recent = recent[-RECENT_USERS:]
+
+        failing = [each.failing_since for each in self._recent if each.failing_since is not None]
+        users = len(self._recent)
+        if users < LEAST_USERS or len(failing) < FAILED_SHARE * users:
             self._failing_since = None
             return None
         if self._failing_since is None:
-            self._failing_since = ended
+            self._failing_since = min(failing)
         seconds = ended - self._failing_since
         if not is_failure or seconds < FAILING_SECONDS:
             return None
-        return Trouble(users, self._failed, seconds, type(error).__name__)
+        return Trouble(users, len(failing), seconds, type(error).__name__)
 
     def is_spotless(self, now: float, seconds: float) -> bool:
-        """Whether all recent outcomes are answers, and one came in the last `seconds`: nobody's word is needed."""
-        if not self._latest or self._failed:
+        """Whether all recent users were answered, one of them in the last `seconds`: nobody's word is needed."""
+        if not self._recent or any(each.failing_since is not None for each in self._recent):
             return False
-        return now - next(reversed(self._latest.values())).ended < seconds
+        return now - max(each.ended for each in self._recent) < seconds
 
     def reset(self) -> None:
         """Forget every outcome: the circuit was opened, or closed by a probe."""
-        self._latest.clear()
-        self._failed = 0
+        self._recent = []
         self._failing_since = None
-
-    def _is_old(self, now: float) -> bool:
-        return now - next(iter(self._latest.values())).ended > FORGET_SECONDS
-
-    def _forget(self, user_id: str) -> None:
-        outcome = self._latest.pop(user_id, None)
-        if outcome is not None:
-            self._failed -= outcome.is_failure
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    ended: float
-    is_failure: bool
+class _User:
+    called_at: float
+    user_id: str
+    ended: float  # the latest call
+    failing_since: float | None  # None: it was answered

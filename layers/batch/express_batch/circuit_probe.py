@@ -85,6 +85,6 @@ async def _call_user(job: Job, api: PartnerApi, user: User, seconds: float) -> s
             await job.call_api(api, user)
     except (*DOWN_ERRORS, TimeoutError) as error:
         return type(error).__name__
-    except Exception:  # noqa: BLE001  # refused, throttled or malformed, it is an answer; a bug of the job's shows in the run
+    except Exception:  # noqa: BLE001  # refused, throttled, malformed: an answer; a bug of the job's shows in the run
         return None
     return None

@@ -72,8 +72,8 @@ async def fetch_slice(
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
-    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `CircuitOpenError` when `circuit`
-    opens, or where it `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
+    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit`, and `CircuitOpenError`,
+    when it opens or `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
     stopping = Stopping()
@@ -169,6 +169,7 @@ class _SliceCaller:
     async def _fetch_row(self, user: User) -> Row:
         failed = 0
         tally = self.tally
+        called_at = self._clock()
         while True:
             self._stopping.check()
             tally.calls += 1
@@ -177,7 +178,7 @@ class _SliceCaller:
                 answer = await self._job.call_api(self._api, user)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
-                self._note(user, error)
+                self._note(user, called_at, error)
                 if not error.retryable:
                     raise
                 if isinstance(error, ApiThrottledError):
@@ -198,11 +199,11 @@ class _SliceCaller:
                 raise _describe_bug("call_api", error) from error
             else:
                 tally.add_answer(user, started, self._clock())
-                self._note(user, None)
+                self._note(user, called_at, None)
                 return self._make_row(user, answer)
 
-    def _note(self, user: User, error: PartnerApiError | None) -> None:
-        if self._circuit is not None and self._circuit.note(user.user_id, error):
+    def _note(self, user: User, called_at: float, error: PartnerApiError | None) -> None:
+        if self._circuit is not None and self._circuit.note(user.user_id, called_at, self._clock(), error):
             self._stopping.stop(CircuitOpenError)
 
     def _make_row(self, user: User, answer: object) -> Row:

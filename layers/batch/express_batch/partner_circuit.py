@@ -53,10 +53,10 @@ class PartnerCircuit:
             return False
         return self._look()
 
-    def note(self, user_id: str, error: PartnerApiError | None) -> bool:
-        """Count a call that has just ended. True when no other may begin."""
+    def note(self, user_id: str, called_at: float, ended: float, error: PartnerApiError | None) -> bool:
+        """Count a call that has ended; the user's first began at `called_at`. True when no other may begin."""
         if self._trouble is None:
-            self._trouble = self._breaker.add(user_id, self._clock(), error)
+            self._trouble = self._breaker.add(user_id, called_at, ended, error)
         return self._trouble is not None
 
     async def wait_until_open(self) -> None:

@@ -29,8 +29,8 @@ class Switch(Protocol):
 class Circuit(Protocol):
     """Whether the partner is down (partner_circuit.py)."""
 
-    def note(self, user_id: str, error: PartnerApiError | None) -> bool:
-        """Count a call that has just ended. True when no other may begin."""
+    def note(self, user_id: str, called_at: float, ended: float, error: PartnerApiError | None) -> bool:
+        """Count a call that has ended; the user's first began at `called_at`. True when no other may begin."""
         ...
 
     async def wait_until_open(self) -> None:
