@@ -18,6 +18,7 @@ _ALL = {**CREATE_PROXY, "Dashboard": "Active", "AlarmTopicArn": "arn:aws:sns:us-
 _RUNBOOKS = ROOT / "docs/runbooks"
 # Alarms that say why, and notify nobody by themselves.
 _CAUSES = {
+    "CircuitOpenAlarm",
     "PartnerThrottlingAlarm",
     "SessionsPinnedAlarm",
     "SyncUsersErrorsAlarm",
@@ -61,6 +62,7 @@ def test_alarm_on_metrics_is_made_only_when_there_are_metrics() -> None:
     without = _alarms({**EXISTING_PROXY, "Metrics": "Off"})
 
     assert set(_alarms(EXISTING_PROXY)) - set(without) == {
+        "CircuitOpenAlarm",
         "PartnerThrottlingAlarm",
         "UsersFailedAlarm",
         "UsersMissingAlarm",

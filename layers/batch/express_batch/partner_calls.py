@@ -72,8 +72,8 @@ async def fetch_slice(
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
-    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit`, and `CircuitOpenError`,
-    when it opens or `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
+    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit` and `CircuitOpenError`
+    when that opens or `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
     stopping = Stopping()
