@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from express_batch.errors import CircuitOpenError
 
 from batchctl.cost import watching
 from emulator.stack.template_file import read_template
@@ -217,7 +218,7 @@ def test_dimensions_name_resources_of_the_stack() -> None:
             template.attribute(name, "QueueName", "test") for name in ("FailedRecordsQueue", "ScheduleDeadLetterQueue")
         },
         "TenantGroup": {"demo"},
-        "Reason": {"*"},
+        "Reason": {"*", CircuitOpenError.__name__},
     }
     names["Resource"] = {f"{name}:live" for name in names["FunctionName"]}
 
