@@ -136,6 +136,23 @@ def test_next_run_calls_when_a_probe_has_closed_the_circuit(environment: Environ
     assert environment.note("u1", DOWN) is False
 
 
+def test_environment_that_obeyed_others_forgets_its_failures_when_the_circuit_is_closed(store: Store) -> None:
+    # GIVEN an environment with failures that are not enough yet, and another that opens the circuit
+    environment, other = Environment(store), Environment(store)
+    environment.circuit.begin(RUN)
+    assert [environment.note(f"u{user}", DOWN) for user in range(20)] == [False] * 20
+    other.circuit.begin(RUN)
+    other.find_partner_down()
+    other.end()
+    assert environment.circuit.begin(RUN) is True
+    # WHEN a probe closes it
+    close(store)
+    # THEN they do not open it again
+    environment.clock += 5.0
+    assert environment.circuit.begin(NEXT_RUN) is False
+    assert environment.note("u1", DOWN) is False
+
+
 def test_environment_keeps_its_own_word_for_the_run_when_the_bucket_takes_none(
     environment: Environment, store: Store
 ) -> None:
