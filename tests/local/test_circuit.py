@@ -41,8 +41,7 @@ def stack(own_stack: BackgroundStack) -> BackgroundStack:
     own_stack.set_api(latency_ms=LATENCY_MS, error_rate=0, sticky_share=0, changing=False)
     own_stack.query("DELETE FROM loyalty_points")
     own_stack.query("DELETE FROM batch_run")
-    bucket = own_stack.stack.stack.outputs["RunBucketName"]
-    own_stack.client("s3").delete_object(Bucket=bucket, Key=CIRCUIT)
+    own_stack.forget_circuit()
     return own_stack
 
 
