@@ -63,7 +63,7 @@ class KillSwitch:
 
     def put_on(self, reason: str, *, now: Callable[[], float] = time.time) -> Stop:
         """Stop all calls; a stop that is in force already stays as it is."""
-        stop = Stop(reason, round(now(), 3), _find_user())
+        stop = Stop(reason, round(now(), 3), find_user())
         with explained(f"s3://{self._bucket}/{STOP_KEY}"):
             try:
                 self._client.put_object(
@@ -85,8 +85,10 @@ class KillSwitch:
             self._client.delete_object(Bucket=self._bucket, Key=STOP_KEY)
         sleep(CHECK_SECONDS)
 
-    def find_runs(self, since: float, *, now: Callable[[], float] = time.time) -> StoppedRuns:
-        """The runs that met a stop of that moment."""
+    def find_runs(
+        self, since: float, *, reason: str = STOPPED_REASON, now: Callable[[], float] = time.time
+    ) -> StoppedRuns:
+        """The runs that met a stop of that moment, or what else has left users out for `reason` since then."""
         run_ids = self._list_runs(since)
         keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
         with ThreadPoolExecutor(READERS) as readers:
@@ -98,7 +100,7 @@ class KillSwitch:
                     going.append(run_id)
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
-            elif users := int((closed.get("failed_by_reason") or {}).get(STOPPED_REASON, 0)):
+            elif users := int((closed.get("failed_by_reason") or {}).get(reason, 0)):
                 to_redrive[run_id] = users
         return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
 
@@ -131,7 +133,8 @@ class KillSwitch:
                 raise
 
 
-def _find_user() -> str:
+def find_user() -> str:
+    """Who works the switch, or nothing."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

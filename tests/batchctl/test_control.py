@@ -33,7 +33,7 @@ class FakeS3:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Bucket}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_: str) -> None:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         if Key in self.objects and IfNoneMatch == "*":
             raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": Bucket}}, "PutObject")
         self.objects[Key] = Body

@@ -54,7 +54,7 @@ def test_watching_is_counted_apart_and_costs_what_its_prices_make_of_it() -> Non
     nothing = lines(Watching(metrics=False, alarms=False, traced_share=0))
 
     assert default["CloudWatch metrics"] == pytest.approx((10 + 1) * 0.30)
-    assert default["CloudWatch alarms"] == pytest.approx(18 * 0.10 + 0.50)
+    assert default["CloudWatch alarms"] == pytest.approx(19 * 0.10 + 0.50)
     assert default["CloudWatch dashboard"] == 0
     assert lines(Watching(dashboard=True))["CloudWatch dashboard"] == 3
     assert 0 < nothing.pop("CloudWatch logs") < default["CloudWatch logs"]

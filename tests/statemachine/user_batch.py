@@ -27,6 +27,7 @@ def read_definition(**substitutions: str | int) -> dict[str, Any]:
         "SliceConcurrency": 3,
         "SyncUsersTimeoutSeconds": 60,
         "CloseRunWaitSeconds": 30,
+        "CircuitBreaker": "ENABLED",
     } | substitutions
     text = re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), DEFINITION.read_text(encoding="utf-8"))
     definition: dict[str, Any] = json.loads(text)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from express_batch.run_layout import (
+    CIRCUIT_KEY,
     STOP_KEY,
     TURN_KEY,
     chunk_key,
@@ -178,10 +179,10 @@ _REJECTED = rejected_key("shardId-000000000000", "495")
         (
             "ListUsersRole",
             "s3:GetObject",
-            {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, closed_key(_RUN), STOP_KEY, TURN_KEY},
+            {started_key(_RUN), chunk_key(_RUN, 1), _FAILURE, closed_key(_RUN), STOP_KEY, TURN_KEY, CIRCUIT_KEY},
         ),
-        ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1), STOP_KEY}),
-        ("SyncUsersRole", "s3:PutObject", {_FAILURE}),
+        ("SyncUsersRole", "s3:GetObject", {chunk_key(_RUN, 1), STOP_KEY, CIRCUIT_KEY}),
+        ("SyncUsersRole", "s3:PutObject", {_FAILURE, CIRCUIT_KEY}),
         ("WriteRowsRole", "s3:PutObject", {_FAILURE, _REJECTED}),
         ("CloseRunRole", "s3:GetObject", {_FAILURE}),
         ("CloseRunRole", "s3:PutObject", {closed_key(_RUN)}),
@@ -195,7 +196,8 @@ def test_role_reaches_just_the_objects_that_its_step_uses(role: str, action: str
         if name == role and action in _actions(statement)
         for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
     ]
-    objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED, STOP_KEY, TURN_KEY}
+    control = {STOP_KEY, TURN_KEY, CIRCUIT_KEY}
+    objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED} | control
 
     assert {key for key in objects if any(fnmatchcase(key, pattern) for pattern in patterns)} == allowed
 
@@ -210,7 +212,8 @@ def test_every_object_expires_when_its_run_is_old() -> None:
     )
 
 
-def test_kill_switch_never_expires() -> None:
+@pytest.mark.parametrize("key", [STOP_KEY, CIRCUIT_KEY])
+def test_control_never_expires(key: str) -> None:
     rules = _resources("AWS::S3::Bucket")["RunBucket"]["LifecycleConfiguration"]["Rules"]
 
-    assert not [rule for rule in rules if "ExpirationInDays" in rule and STOP_KEY.startswith(rule["Prefix"])]
+    assert not [rule for rule in rules if "ExpirationInDays" in rule and key.startswith(rule["Prefix"])]

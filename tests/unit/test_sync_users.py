@@ -11,7 +11,8 @@ from express_batch.chunks import Slice, encode_chunk
 from express_batch.errors import ApiRejectedError, ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError
 from express_batch.failures import read_failures
 from express_batch.job_contract import User
-from express_batch.run_layout import STOP_KEY, chunk_key, failures_prefix
+from express_batch.partner_circuit import PartnerCircuit
+from express_batch.run_layout import CIRCUIT_KEY, STOP_KEY, chunk_key, failures_prefix
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import decode_record
 from express_batch.sync_users import Invocation, sync_users
@@ -37,6 +38,7 @@ class Stage:
         self.stream = stream or MemoryStream()
         self.observer = RecordingObserver(TRACE, traced_calls=2)
         self.switch: StopSwitch | None = None
+        self.circuit: PartnerCircuit | None = None
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -62,6 +64,7 @@ class Stage:
             partner=VirtualRunner(ScriptedPartner(self.script)),
             observer=self.observer,
             switch=self.switch,
+            circuit=self.circuit,
         )
 
     @property
@@ -307,3 +310,23 @@ def test_more_time_is_kept_back_for_sending_when_the_stream_refuses_records() ->
     # 16.9 s of the invocation, less 5 and four pauses.
     assert stage.sync(seconds_left=16.9) == {"synced": 0, "failed": 4}
     assert Stage().sync(seconds_left=16.9) == {"synced": 4, "failed": 0}
+
+
+def test_everybody_fails_by_name_and_nobody_is_called_for_while_the_circuit_is_open() -> None:
+    stage = Stage()
+    stage.store.put(CIRCUIT_KEY, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+    stage.circuit = PartnerCircuit(stage.store)
+
+    assert stage.sync() == {"synced": 0, "failed": 4}
+
+    (line,) = [keys for message, keys in stage.observer.lines if message == "slice synced"]
+    assert (line["calls"], line["failed_by_reason"]) == (0, {"CircuitOpenError": 4})
+    assert stage.stream.entries == []
+
+
+def test_slice_asks_nobody_about_the_circuit_where_there_is_no_breaker() -> None:
+    stage = Stage()
+    stage.store.put(CIRCUIT_KEY, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+
+    assert stage.sync() == {"synced": 4, "failed": 0}
+    assert CIRCUIT_KEY not in stage.store.reads

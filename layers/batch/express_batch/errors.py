@@ -26,6 +26,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── AnswerTooLargeError             more bytes than an answer may have
 ├── TimeLeftError                   the time was over before an answer came
 ├── StoppedError                    an operator stopped the calls before an answer came
+├── CircuitOpenError                the partner is down for everybody: nobody is called until a probe is answered
 └── MalformedAnswerError            an answer that the job cannot turn into a row
 
 Lambda reports the class's name as `errorType`, and a state machine matches exactly that name, not
@@ -146,6 +147,10 @@ class TimeLeftError(PartnerApiError):
 
 class StoppedError(PartnerApiError):
     """An operator stopped the calls before an answer came."""
+
+
+class CircuitOpenError(PartnerApiError):
+    """The partner is down, so that nobody is called for."""
 
 
 class MalformedAnswerError(PartnerApiError):

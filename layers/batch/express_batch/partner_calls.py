@@ -10,14 +10,16 @@ from pathlib import PurePath
 from express_batch.call_tally import CallTally
 from express_batch.errors import (
     ApiThrottledError,
+    CircuitOpenError,
     JobFailedError,
     MalformedAnswerError,
     PartnerApiError,
+    StoppedError,
     TimeLeftError,
 )
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
-from express_batch.stopping import StoppableApi, Stopping, Switch
+from express_batch.stopping import Circuit, StoppableApi, Stopping, Switch
 from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
 
 # What make_row may raise for an answer that does not hold; anything else is the job's bug and stops the slice.
@@ -63,16 +65,20 @@ async def fetch_slice(
     tally: CallTally | None = None,
     switch: Switch | None = None,
     is_stopped: bool = False,
+    circuit: Circuit | None = None,
+    is_open: bool = False,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
-    calls in flight end, everybody else becomes a failure `StoppedError`. `tally` takes each call, by the loop's clock.
-    Raises JobFailedError.
+    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit` and `CircuitOpenError`
+    when that opens or `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
-    stopping = Stopping(is_stopped=is_stopped)
+    stopping = Stopping()
+    if is_stopped or is_open:
+        stopping.stop(StoppedError if is_stopped else CircuitOpenError)
     caller = _SliceCaller(
         job,
         StoppableApi(api, stopping),
@@ -83,6 +89,7 @@ async def fetch_slice(
         loop.time() + seconds_left,
         tally or CallTally(),
         stopping,
+        circuit,
     )
     work = enumerate(users, first_position)
     workers = [
@@ -90,11 +97,13 @@ async def fetch_slice(
         for _ in range(min(calls_in_flight, len(users)) if seconds_left > 0 else 0)
     ]
     if workers:
-        watcher = None if switch is None or is_stopped else asyncio.ensure_future(stopping.follow(switch))
+        watchers = [] if switch is None or is_stopped else [asyncio.ensure_future(stopping.follow_switch(switch))]
+        if circuit is not None and not is_open:
+            watchers.append(asyncio.ensure_future(stopping.follow_circuit(circuit)))
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
-        if watcher is not None:
+        for watcher in watchers:
             watcher.cancel()
         # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
         for outcome in await asyncio.gather(*workers, return_exceptions=True):
@@ -129,6 +138,7 @@ class _SliceCaller:
         deadline: float,
         tally: CallTally,
         stopping: Stopping,
+        circuit: Circuit | None,
     ) -> None:
         self.rows: list[SyncedRow] = []
         self.failures: list[UserFailure] = []
@@ -141,6 +151,7 @@ class _SliceCaller:
         self._deadline = deadline
         self.tally = tally
         self._stopping = stopping
+        self._circuit = circuit
         self._column_count = len(job.TABLE.columns)
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
@@ -158,6 +169,7 @@ class _SliceCaller:
     async def _fetch_row(self, user: User) -> Row:
         failed = 0
         tally = self.tally
+        called_at = self._clock()
         while True:
             self._stopping.check()
             tally.calls += 1
@@ -166,6 +178,7 @@ class _SliceCaller:
                 answer = await self._job.call_api(self._api, user)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
+                self._note(user, called_at, error)
                 if not error.retryable:
                     raise
                 if isinstance(error, ApiThrottledError):
@@ -186,7 +199,12 @@ class _SliceCaller:
                 raise _describe_bug("call_api", error) from error
             else:
                 tally.add_answer(user, started, self._clock())
+                self._note(user, called_at, None)
                 return self._make_row(user, answer)
+
+    def _note(self, user: User, called_at: float, error: PartnerApiError | None) -> None:
+        if self._circuit is not None and self._circuit.note(user.user_id, called_at, self._clock(), error):
+            self._stopping.stop(CircuitOpenError)
 
     def _make_row(self, user: User, answer: object) -> Row:
         try:

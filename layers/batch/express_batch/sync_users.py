@@ -16,6 +16,7 @@ from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import Job, PartnerApi
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
+from express_batch.partner_circuit import PartnerCircuit
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
 from express_batch.stop_switch import StopSwitch
@@ -56,17 +57,20 @@ def sync_users(
     partner: PartnerApiRunner,
     observer: Observer,
     switch: StopSwitch | None = None,
+    circuit: PartnerCircuit | None = None,
 ) -> dict[str, int]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
-    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError.
+    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError; while `circuit` is
+    open, with CircuitOpenError.
 
     Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
-    with observer.span("read chunk"), ThreadPoolExecutor(1) as reader:
-        # Side by side, so that the look at the switch takes no time of its own.
-        asked = None if switch is None else reader.submit(switch.is_on)
+    with observer.span("read chunk"), ThreadPoolExecutor(2) as readers:
+        # Side by side, so that the looks at switch and circuit take no time of their own.
+        asked = None if switch is None else readers.submit(switch.is_on)
+        looked = None if circuit is None else readers.submit(circuit.begin, slice_.run_id)
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
         raise ChunkUnreadableError(
@@ -91,6 +95,8 @@ def sync_users(
                 tally=tally,
                 switch=switch,
                 is_stopped=asked is not None and asked.result(),
+                circuit=circuit,
+                is_open=looked is not None and looked.result(),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
@@ -101,6 +107,9 @@ def sync_users(
     called = time.monotonic()
     if switch is not None:
         switch.tell_problem(observer)
+    if circuit is not None:
+        circuit.settle()
+        circuit.tell(observer)
 
     with observer.span("send rows") as span:
         entries = _make_entries(answers, slice_, invocation, job, observer)

@@ -45,7 +45,8 @@ _MADE = {
 _QUERIES = ("Runs", "FailuresByReason", "SlowestSlices", "OneRun", "OneChunk", "WriterLag", "RejectedRecords")
 _ALARMS = (
     "GroupInTrouble", "RunsFailed", "RunMissing", "RunsSlow", "UsersFailed", "UsersMissing", "WriterBehind",
-    "FailedRecords", "LostStarts", "PartnerThrottling", "SyncUsersErrors", "SyncUsersThrottles", "WriteRowsErrors",
+    "FailedRecords", "LostStarts", "PartnerThrottling", "CircuitOpen", "SyncUsersErrors", "SyncUsersThrottles",
+    "WriteRowsErrors",
 )  # fmt: skip
 _LISTED = {
     *((f"{name}Alarm", None) for name in _ALARMS),
