@@ -1,7 +1,7 @@
-"""Every role of the template is held to what it needs."""
+"""Every role of the template is held to what its step needs; test_policies.py looks for what is too wide."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,35 +17,8 @@ from express_batch.run_layout import (
 )
 
 from emulator.stack.template_file import read_template
+from tests.template.policies import read_statements
 from tests.template.project_template import TEMPLATE
-
-# Actions that AWS lets nobody narrow to a resource, each with the page that says so.
-_WITHOUT_RESOURCE = {
-    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
-    "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-    # Reads alone; AWS's own policy for CodeDeploy names no alarms.
-    # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html
-    "cloudwatch:DescribeAlarms",
-}
 
 _IN_VPC = {"CloseRun", "ListUsers", "MigrateSchema", "WriteRows"}
 
@@ -55,48 +28,13 @@ def _resources(*types: str) -> dict[str, dict[str, Any]]:
     return {name: item["Properties"] for name, item in resources.items() if item["Type"] in types}
 
 
-def _statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, role in _resources("AWS::IAM::Role").items():
-        for policy in role["Policies"]:
-            yield from ((name, statement) for statement in _unfold(policy["PolicyDocument"]["Statement"]))
-    for name, policy in _resources("AWS::IAM::ManagedPolicy").items():
-        yield from ((name, statement) for statement in _unfold(policy["PolicyDocument"]["Statement"]))
+def _statements() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((item.owner, item.raw) for item in read_statements(TEMPLATE) if item.kind == "identity")
 
 
-def _unfold(statements: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Statements, both branches of an Fn::If."""
-    for statement in statements:
-        branches = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
-        yield from (branch for branch in branches if "Ref" not in branch)  # AWS::NoValue
-
-
-def _actions(statement: dict[str, Any]) -> list[str]:
+def _actions(statement: Mapping[str, Any]) -> list[str]:
     action = statement["Action"]
     return action if isinstance(action, list) else [action]
-
-
-def test_policies_allow_no_action_by_wildcard_when_they_allow_anything() -> None:
-    found = [(name, action) for name, statement in _statements() for action in _actions(statement) if "*" in action]
-
-    assert found == []
-
-
-def test_policies_name_their_resources_when_aws_lets_them() -> None:
-    loose = [
-        (name, action)
-        for name, statement in _statements()
-        if statement["Effect"] == "Allow" and "*" in (statement["Resource"], *statement["Resource"])
-        for action in _actions(statement)
-        if action not in _WITHOUT_RESOURCE
-    ]
-
-    assert loose == []
-
-
-def test_roles_take_no_managed_policy_of_aws_when_they_have_their_own() -> None:
-    texts = [str(role.get("ManagedPolicyArns", [])) for role in _resources("AWS::IAM::Role").values()]
-
-    assert not [text for text in texts if "arn:" in text]
 
 
 def test_each_function_has_a_role_of_its_own_when_it_runs() -> None:
@@ -155,15 +93,6 @@ def test_security_groups_open_nothing_to_the_world() -> None:
     types = ("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
 
     assert "Cidr" not in str(_resources(*types))
-
-
-def test_trust_policies_name_the_account_when_a_service_could_be_asked_by_another() -> None:
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html; Lambda assumes a role only for functions of
-    # the role's own account, and its trust takes no source.
-    for name, role in _resources("AWS::IAM::Role").items():
-        statement = role["AssumeRolePolicyDocument"]["Statement"][0]
-        if statement["Principal"]["Service"] != "lambda.amazonaws.com":
-            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
 
 
 _RUN = "20261122T083000Z"
