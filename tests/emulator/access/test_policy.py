@@ -87,10 +87,11 @@ def test_member_that_no_policy_has_is_refused_by_name() -> None:
 
 
 def test_used_is_the_line_that_let_the_request_through_and_no_other() -> None:
+    read = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"]}
     statements = read_policy({
         "Statement": [
-            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"], "Resource": ["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"]},
-            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/x", "Condition": {"Bool": {"k": "1"}}},
+            {**read, "Resource": ["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"]},
+            {**read, "Resource": "arn:aws:s3:::a/x", "Condition": {"Bool": {"k": "1"}}},
             {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::c/*"},
         ]
     })  # fmt: skip
@@ -99,4 +100,4 @@ def test_used_is_the_line_that_let_the_request_through_and_no_other() -> None:
         Permission("s3:GetObject", "arn:aws:s3:::a/*")
     ]
     assert find_used(statements, Ask("s3:GetObject", "arn:aws:s3:::c/x")) == []
-    assert len([line for statement in statements for line in statement.list_permissions()]) == 5
+    assert len([line for statement in statements for line in statement.list_permissions()]) == 6
