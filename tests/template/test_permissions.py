@@ -20,6 +20,7 @@ from emulator.stack.template_file import read_template
 from tests.template.policies import read_statements
 from tests.template.project_template import TEMPLATE
 
+_ROLES_OF_FUNCTIONS = ("ListUsers", "SyncUsers", "WriteRows", "CloseRun", "MigrateSchema")
 _IN_VPC = {"CloseRun", "ListUsers", "MigrateSchema", "WriteRows"}
 
 
@@ -127,6 +128,75 @@ def test_role_reaches_just_the_objects_that_its_step_uses(role: str, action: str
     objects = {started_key(_RUN), closed_key(_RUN), chunk_key(_RUN, 1), _FAILURE, _REJECTED, STOP_KEY, TURN_KEY}
 
     assert {key for key in objects if any(fnmatchcase(key, pattern) for pattern in patterns)} == allowed
+
+
+# Who may do what, complete but for what is listed as wide (test_policies.py): logs, traces, the VPC.
+_WHO: dict[str, set[str]] = {
+    "states:StartExecution": {"ScheduleRole"},
+    "states:StartSyncExecution": {"SmokeRunRole"},
+    "lambda:InvokeFunction": {"UserBatchRole"},
+    "lambda:GetAlias": {"ReleaseRole"},
+    "lambda:GetProvisionedConcurrencyConfig": {"ReleaseRole"},
+    "lambda:UpdateAlias": {"ReleaseRole"},
+    "s3:GetObject": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole"},
+    "s3:ListBucket": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole"},
+    "s3:PutObject": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole", "UserBatchRole"},
+    "kinesis:PutRecords": {"SyncUsersRole"},
+    "kinesis:DescribeStream": {"WriteRowsRole"},
+    "kinesis:DescribeStreamSummary": {"WriteRowsRole"},
+    "kinesis:GetRecords": {"WriteRowsRole"},
+    "kinesis:GetShardIterator": {"WriteRowsRole"},
+    "kinesis:ListShards": {"WriteRowsRole"},
+    "sqs:SendMessage": {"ScheduleRole", "WriteRowsRole"},
+    "rds-db:connect": {"DatabaseConnectPolicy", "MigrateSchemaRole", "DatabaseProxyRole"},
+    "secretsmanager:GetSecretValue": {"DatabaseProxyRole"},
+    "logs:CreateLogStream": {f"{name}Role" for name in _ROLES_OF_FUNCTIONS},
+    "logs:PutLogEvents": {f"{name}Role" for name in _ROLES_OF_FUNCTIONS},
+}
+
+
+def test_nobody_may_do_anything_else() -> None:
+    """No role deletes an object, reads a log, changes a function or an identity, or takes another role."""
+    found: dict[str, set[str]] = {}
+    for name, statement in _statements():
+        if statement["Effect"] == "Allow" and statement["Resource"] != "*":
+            for action in _actions(statement):
+                found.setdefault(action, set()).add(name)
+
+    assert found == _WHO
+
+
+def test_nothing_of_a_stack_can_be_called_from_outside_of_its_account() -> None:
+    """No address, no function URL, no permission for another's service; each event comes by a role of the stack."""
+    types = {item["Type"] for item in read_template(TEMPLATE)["Resources"].values()}
+    open_types = ("AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::ApiGateway", "AWS::Serverless::Api",
+                  "AWS::Serverless::HttpApi", "AWS::ElasticLoadBalancing", "AWS::CloudFront")  # fmt: skip
+
+    assert [kind for kind in types if kind.startswith(open_types)] == []
+    for name, function in _resources("AWS::Serverless::Function").items():
+        assert not {"Events", "FunctionUrlConfig"} & set(function), name
+
+
+@pytest.mark.parametrize(
+    ("address", "is_taken"),
+    [
+        ("https://api.partner.example/v1", True),
+        ("https://api.partner.example:8443", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost:8080/v1", True),
+        ("http://api.partner.example", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("https://user:password@api.partner.example", False),
+        ("https://api.partner.example/?key=1", False),
+        ("https://api.partner.example/#x", False),
+        ("ftp://api.partner.example", False),
+    ],
+)
+def test_partner_is_reached_by_https_with_no_password_in_its_address(address: str, *, is_taken: bool) -> None:
+    pattern = read_template(TEMPLATE)["Parameters"]["PartnerApiUrl"]["AllowedPattern"]
+
+    assert (re.fullmatch(pattern.strip("^$"), address) is not None) is is_taken
 
 
 def test_every_object_expires_when_its_run_is_old() -> None:
