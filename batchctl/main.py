@@ -4,8 +4,8 @@ import signal
 import sys
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.control import circuit_commands
 from batchctl.control.commands import resume, stop
 from batchctl.cost.commands import cost

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.control.circuit import CIRCUIT_REASON, CircuitState, PartnerCircuit
 from batchctl.control.switch import KillSwitch, StoppedRuns, find_user
 from batchctl.redrive.options import AsJson, Region, Stack

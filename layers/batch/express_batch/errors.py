@@ -22,6 +22,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiServerError                  5xx
 ├── ApiTimeoutError                 no complete answer within the time-out
 ├── ApiUnreachableError             no connection, or dropped in mid-answer
+├── ApiUntrustedError               TLS cannot tell that it is the partner who answers
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
 ├── TimeLeftError                   the time was over before an answer came
@@ -131,6 +132,10 @@ class ApiUnreachableError(PartnerApiError):
     """No connection, or one that broke."""
 
     retryable = True
+
+
+class ApiUntrustedError(PartnerApiError):
+    """The certificate is not the partner's: unknown authority, another host's, expired."""
 
 
 class ApiRejectedError(PartnerApiError):
