@@ -3,6 +3,7 @@
 BatchError
 ├── RetryableError                  the same call may succeed later; state machines list each leaf by name
 │   ├── DatabaseUnavailableError    no connection, or lost in mid-transaction
+│   ├── LimitUnavailableError       the table of the partner's limits did not answer, so nobody may call
 │   ├── StorageUnavailableError     S3 did not answer, or throttled
 │   └── StreamUnavailableError      Kinesis did not take all records in the time there was
 └── PermanentError                  repeating it changes nothing; somebody has to act
@@ -24,6 +25,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiUnreachableError             no connection, or dropped in mid-answer
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
+├── LimitReachedError               the partner's rate leaves no call for this user in the time there is
 ├── TimeLeftError                   the time was over before an answer came
 ├── StoppedError                    an operator stopped the calls before an answer came
 └── MalformedAnswerError            an answer that the job cannot turn into a row
@@ -44,6 +46,10 @@ class RetryableError(BatchError):
 
 class DatabaseUnavailableError(RetryableError):
     """The database could not be reached, or the connection broke."""
+
+
+class LimitUnavailableError(RetryableError):
+    """The table of the partner's limits did not answer."""
 
 
 class StorageUnavailableError(RetryableError):
@@ -138,6 +144,10 @@ class ApiRejectedError(PartnerApiError):
 
 class AnswerTooLargeError(PartnerApiError):
     """The answer has more bytes than one may have."""
+
+
+class LimitReachedError(PartnerApiError):
+    """The partner's rate leaves no call for this user in the time there is."""
 
 
 class TimeLeftError(PartnerApiError):
