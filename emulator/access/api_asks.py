@@ -47,7 +47,10 @@ def _find_resource(prefix: str, request: Mapping[str, Any], identity: Identity) 
         return stack if stack.startswith("arn:") else identity.arn("cloudformation", f"stack/{stack}/emulated")
     for name, kind in (("StreamName", "stream/"), ("TableName", "table/"), ("logGroupName", "log-group:")):
         if name in request:
-            return identity.arn(prefix, f"{kind}{request[name]}")
+            named = str(request[name])
+            arn = named if named.startswith("arn:") else identity.arn(prefix, f"{kind}{named}")
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-specific-table-indexes.html
+            return f"{arn}/index/{request['IndexName']}" if "IndexName" in request else arn
     return "*"
 
 

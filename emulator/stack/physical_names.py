@@ -13,6 +13,7 @@ _LONGEST = {
     "AWS::SQS::Queue": 80,
     "AWS::StepFunctions::StateMachine": 80,
     "AWS::Kinesis::Stream": 128,
+    "AWS::DynamoDB::Table": 255,
 }
 _LONGEST_OTHERWISE = 128
 _LOWER_CASE = frozenset({"AWS::S3::Bucket"})

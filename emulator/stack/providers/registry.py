@@ -16,8 +16,10 @@ from emulator.stack.providers.machine_versions import StateMachineAliasProvider,
 from emulator.stack.providers.queues import QueuePolicyProvider, QueueProvider, TopicProvider
 from emulator.stack.providers.state_machines import StateMachineProvider
 from emulator.stack.providers.streams import EventSourceMappingProvider, StreamProvider
+from emulator.stack.providers.tables import TableProvider
 
 PROVIDERS: dict[str, Provider] = {
+    "AWS::DynamoDB::Table": TableProvider(),
     "AWS::IAM::ManagedPolicy": ManagedPolicyProvider(),
     "AWS::IAM::Policy": InlinePolicyProvider(),
     "AWS::IAM::Role": RoleProvider(),

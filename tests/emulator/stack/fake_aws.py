@@ -41,6 +41,12 @@ class FakeAws:
         assert len(found) == 1, f"{operation} {matching} was called {len(found)} times"
         return found[0]
 
+    def _dynamodb_CreateTable(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"TableDescription": {"TableArn": _IDENTITY.arn("dynamodb", f"table/{parameters['TableName']}")}}
+
+    def _dynamodb_DescribeTable(self, _parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"Table": {"TableStatus": "ACTIVE"}}
+
     def _lambda_CreateFunction(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name = parameters["FunctionName"]
         return {"FunctionName": name, "FunctionArn": _IDENTITY.arn("lambda", f"function:{name}"), "State": "Pending"}

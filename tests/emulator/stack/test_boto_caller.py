@@ -10,11 +10,25 @@ from moto.server import ThreadedMotoServer
 
 from emulator.errors import AwsError
 from emulator.identity import Identity
-from emulator.stack import BotoCaller, Stack
+from emulator.stack import BotoCaller, DeleteError, Stack
 from tests.emulator.stack.loader import Loader
 
 _TEMPLATE = """
+Parameters: { HasTable: { Type: String, Default: "yes" } }
+Conditions: { HasTable: !Equals [!Ref HasTable, "yes"] }
 Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Condition: HasTable
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      DeletionProtectionEnabled: true
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true }
+      SSESpecification: { SSEEnabled: true }
+      TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }
+      Tags: [{ Key: group, Value: demo }]
   Bucket:
     Type: AWS::S3::Bucket
     Properties:
@@ -57,6 +71,8 @@ Resources:
         Statement: [{ Effect: Deny, Principal: "*", Action: "sqs:*", Resource: !GetAtt Queue.Arn }]
   Topic: { Type: AWS::SNS::Topic, Properties: { TopicName: alarms } }
   Logs: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: /aws/lambda/demo, RetentionInDays: 30 } }
+Outputs:
+  TableArn: { Condition: HasTable, Value: !GetAtt Table.Arn }
 """
 
 
@@ -104,6 +120,43 @@ def test_stack_is_made_and_removed_at_the_endpoint_when_boto_calls_it(load: Load
     assert kinesis.list_streams()["StreamNames"] == []
     assert sqs.list_queues().get("QueueUrls", []) == []
     assert logs.describe_log_groups()["logGroups"] == []
+
+
+def test_table_is_made_as_the_template_says_when_boto_makes_it(load: Loader, endpoint: str) -> None:
+    stack: Stack = asyncio.run(load(_TEMPLATE).create(BotoCaller(endpoint, Identity())))
+    name, dynamodb = stack.resources["Table"].physical_id, _client("dynamodb", endpoint)
+
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert (table["SSEDescription"]["Status"], table["DeletionProtectionEnabled"]) == ("ENABLED", True)
+    assert table["TableArn"] == stack.outputs["TableArn"]
+    assert dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"] == [{"Key": "group", "Value": "demo"}]
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+
+    # WHEN it is purged though it is protected
+    asyncio.run(stack.delete(purge=True))
+    assert dynamodb.list_tables()["TableNames"] == []
+
+
+def test_table_is_kept_when_it_is_protected_and_not_to_be_purged(load: Loader, endpoint: str) -> None:
+    stack: Stack = asyncio.run(load(_TEMPLATE).create(BotoCaller(endpoint, Identity())))
+
+    with pytest.raises(DeleteError, match=r"Table \(AWS::DynamoDB::Table\): ValidationException"):
+        asyncio.run(stack.delete())
+
+    assert list(stack.resources) == ["Table"]
+    asyncio.run(stack.delete(purge=True))
+
+
+def test_table_is_not_made_when_its_condition_is_false(load: Loader, endpoint: str) -> None:
+    stack: Stack = asyncio.run(load(_TEMPLATE, HasTable="no").create(BotoCaller(endpoint, Identity())))
+
+    assert _client("dynamodb", endpoint).list_tables()["TableNames"] == []
+    assert (stack.outputs, "Table" in stack.resources) == ({}, False)
+    asyncio.run(stack.delete(purge=True))
 
 
 def test_boto_caller_raises_the_code_of_aws_when_the_service_refuses(endpoint: str) -> None:

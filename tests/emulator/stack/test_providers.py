@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.errors import AwsError
-from emulator.stack import CreateError, Stack
+from emulator.stack import CreateError, Stack, TemplateError
 from emulator.stack.providers.registry import PROVIDERS
 from tests.emulator.stack.fake_aws import FakeAws
 from tests.emulator.stack.loader import Loader
@@ -30,7 +30,21 @@ def _make(
 
 
 _FUNCTION = {"Code": {"ZipFile": "def handle(event, context): ..."}, "Role": "arn:role", "Handler": "index.handle"}
+_TABLE = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
 _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
+    "AWS::DynamoDB::Table": (
+        {
+            **_TABLE,
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": "true"},
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        },
+        ["CreateTable", "UpdateContinuousBackups", "UpdateTimeToLive"],
+        ["DeleteTable"],
+    ),
     "AWS::IAM::ManagedPolicy": (
         {"PolicyDocument": {"Version": "1"}, "Roles": ["reader"]},
         ["CreatePolicy", "AttachRolePolicy"],
@@ -115,7 +129,7 @@ _EXAMPLES: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         ["DeleteStateMachine"],
     ),
 }
-_WAITING = {"DescribeStreamSummary", "GetEventSourceMapping", "GetFunctionConfiguration"}
+_WAITING = {"DescribeStreamSummary", "DescribeTable", "GetEventSourceMapping", "GetFunctionConfiguration"}
 
 
 def test_every_provided_type_has_an_example_when_one_is_added() -> None:
@@ -171,6 +185,33 @@ def test_bucket_provider_names_the_key_when_a_lifecycle_rule_is_not_emulated(loa
 
     with pytest.raises(CreateError, match=r"It\.LifecycleConfiguration: Transitions of a rule is not emulated"):
         _make(load, "AWS::S3::Bucket", {"LifecycleConfiguration": {"Rules": [rule]}})
+
+
+def test_table_provider_speaks_the_api_words_when_the_template_has_others(load: Loader) -> None:
+    properties = {**_TABLE, "SSESpecification": {"SSEEnabled": "true", "SSEType": "KMS"}, "TableClass": "STANDARD"}
+
+    stack, aws = _make(load, "AWS::DynamoDB::Table", properties)
+
+    made = aws.parameters("CreateTable")
+    assert made["SSESpecification"] == {"Enabled": True, "SSEType": "KMS"}
+    assert made["TableName"] == stack.resources["It"].physical_id
+    assert "TableClass" not in made
+
+
+def test_table_provider_takes_the_name_when_the_template_gives_one(load: Loader) -> None:
+    stack, _ = _make(load, "AWS::DynamoDB::Table", {**_TABLE, "TableName": "limits"})
+
+    made = stack.resources["It"]
+    assert (made.physical_id, made.attributes["Arn"]) == (
+        "limits",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/limits",
+    )
+
+
+@pytest.mark.parametrize("name", ["StreamSpecification", "KinesisStreamSpecification", "ResourcePolicy"])
+def test_table_is_refused_by_name_when_a_property_of_it_is_not_emulated(load: Loader, name: str) -> None:
+    with pytest.raises(TemplateError, match=f"It: property {name} of AWS::DynamoDB::Table is not emulated"):
+        _make(load, "AWS::DynamoDB::Table", {**_TABLE, name: {}})
 
 
 def test_queue_provider_sends_every_attribute_as_text_when_it_is_made(load: Loader) -> None:
