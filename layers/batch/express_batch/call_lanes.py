@@ -1,7 +1,7 @@
 """A rate as lanes: rows of evenly spaced slots, side by side, so that slices call at once and never too fast together.
 
 A lane's state is one number, the time of its next free slot; a lease moves it on by as many slots as it takes. So no
-two leases of a lane overlap, whoever takes them and in whatever order, and the lanes' rates add up to less than the rate.
+two leases of a lane overlap, whoever takes them and in whatever order, and all lanes together keep within the rate.
 """
 
 from collections.abc import Iterator, Mapping

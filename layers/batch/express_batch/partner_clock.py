@@ -1,7 +1,7 @@
 """The partner's clock: the time by which slots for calls are told, slowed down and stopped for everybody at once.
 
-Slots stand at fixed times of this clock (call_lanes.py). It runs with the wall clock, by its `share`: at 0.7 the slots of
-all leases come at seven tenths of the rate, without a lease having to be changed.
+Slots stand at fixed times of this clock (call_lanes.py). It runs with the wall clock, by its `share`: at 0.7 the slots
+of all leases come at seven tenths of the rate, without a lease having to be changed.
 """
 
 from collections.abc import Mapping
