@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from express_batch.call_gate import CallGate
 from express_batch.call_tally import CallTally
 from express_batch.errors import (
     ApiThrottledError,
@@ -63,13 +64,14 @@ async def fetch_slice(
     tally: CallTally | None = None,
     switch: Switch | None = None,
     is_stopped: bool = False,
+    gate: CallGate | None = None,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
     calls in flight end, everybody else becomes a failure `StoppedError`. `tally` takes each call, by the loop's clock.
-    Raises JobFailedError.
+    With a `gate` each request waits for its slot. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
     stopping = Stopping(is_stopped=is_stopped)
@@ -83,6 +85,7 @@ async def fetch_slice(
         loop.time() + seconds_left,
         tally or CallTally(),
         stopping,
+        gate,
     )
     work = enumerate(users, first_position)
     workers = [
@@ -91,11 +94,15 @@ async def fetch_slice(
     ]
     if workers:
         watcher = None if switch is None or is_stopped else asyncio.ensure_future(stopping.follow(switch))
+        clock_watcher = None if gate is None else asyncio.ensure_future(gate.follow_clock())
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
         if watcher is not None:
             watcher.cancel()
+        if gate is not None and clock_watcher is not None:
+            clock_watcher.cancel()
+            await gate.end()
         # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
         for outcome in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
@@ -129,6 +136,7 @@ class _SliceCaller:
         deadline: float,
         tally: CallTally,
         stopping: Stopping,
+        gate: CallGate | None,
     ) -> None:
         self.rows: list[SyncedRow] = []
         self.failures: list[UserFailure] = []
@@ -141,6 +149,7 @@ class _SliceCaller:
         self._deadline = deadline
         self.tally = tally
         self._stopping = stopping
+        self._gate = gate
         self._column_count = len(job.TABLE.columns)
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
@@ -160,12 +169,15 @@ class _SliceCaller:
         tally = self.tally
         while True:
             self._stopping.check()
+            api = self._api if self._gate is None else await self._gate.admit(self._api, self._stopping)
             tally.calls += 1
             started = self._clock()
             try:
-                answer = await self._job.call_api(self._api, user)
+                answer = await self._job.call_api(api, user)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
+                if self._gate is not None and isinstance(error, ApiThrottledError):
+                    self._gate.report_throttled(self._clock() - started, error.retry_after_seconds)
                 if not error.retryable:
                     raise
                 if isinstance(error, ApiThrottledError):
