@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from express_batch.adapters.dynamodb_table import DynamoDbTable
 from express_batch.adapters.kinesis_stream import KinesisStream
 from express_batch.adapters.partner_api import PartnerApiConnections
 from express_batch.adapters.s3_store import S3Store
@@ -10,6 +11,7 @@ from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.observability import Observability
 from express_batch.settings import SyncUsersSettings
+from express_batch.slice_turn import Limits
 from express_batch.stop_switch import StopSwitch
 from express_batch.sync_users import Invocation, sync_users
 from job import job
@@ -20,6 +22,7 @@ observability = Observability(settings)
 store = S3Store(settings.run_bucket)
 chunks = ChunkCache(store)
 switch = StopSwitch(store)
+limits = Limits(DynamoDbTable)
 stream = KinesisStream(settings.row_stream)
 partner = PartnerApiConnections(
     settings.partner_api_url,
@@ -28,7 +31,7 @@ partner = PartnerApiConnections(
 )
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Calls for a slice's users and sends their rows to the stream."""
     with observability.invocation(context) as observer:
         slice_ = Slice.from_event(event)
@@ -44,4 +47,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             partner=partner,
             observer=observer,
             switch=switch,
+            limit=limits.of_event(event),
         )

@@ -41,96 +41,122 @@ class Wait:
 
 @dataclass
 class Turn:
-    """The slice may call now."""
+    """The slice may call now, so many at once."""
 
     calls_in_flight: int
-    limit: PartnerLimit | None = None
     lease: Lease | None = None
     permits: Permits | None = None
     gate: CallGate | None = field(default=None, init=False)
 
-    def open_gate(self, seconds_left: float) -> CallGate | None:
-        """The gate for its calls, which have to end then; None where no rate is set."""
-        if self.limit is not None:
-            until = self.limit.now() + to_microseconds(seconds_left)
-            self.gate = CallGate(self.limit, self.lease, until=until)
-        return self.gate
 
-
-class SliceTurns:
+class Limits:
     """What an environment knows of limits, kept from invocation to invocation. `open_table` opens one by its name."""
 
     def __init__(self, open_table: Callable[[str], LimitTable], now: Callable[[], float] = time.time) -> None:
         self._open_table = open_table
         self._now = now
-        self._tables: dict[str, LimitTable] = {}
-        self._limits: dict[LimitOptions, PartnerLimit] = {}
+        self._known: dict[LimitOptions, tuple[PartnerLimit | None, PartnerPermits | None]] = {}
 
-    def take(
+    def of_event(self, event: dict[str, Any]) -> "SliceLimit | None":
+        """The limit that a slice's event tells; None where nothing is limited. Raises InvalidEventError."""
+        options = LimitOptions.from_event(event)
+        if options is None:
+            return None
+        if options not in self._known:
+            table = self._open_table(options.table)
+            rate, in_flight = options.calls_per_second, options.calls_in_flight
+            self._known[options] = (
+                PartnerLimit(table, options.partner, rate, lambda: to_microseconds(self._now())) if rate else None,
+                PartnerPermits(table, options.partner, in_flight, now=self._now) if in_flight else None,
+            )
+        lease = event.get("lease")
+        limit, permits = self._known[options]
+        return SliceLimit(limit, permits, None if lease is None else Lease.from_event(lease), self._now)
+
+
+class SliceLimit:
+    """The limit of one slice, and the lease that it was given before."""
+
+    def __init__(
         self,
-        slice_: Slice,
-        options: LimitOptions,
+        limit: PartnerLimit | None,
+        permits: PartnerPermits | None,
         lease: Lease | None,
-        *,
-        holder: str,
-        calls_in_flight: int,
-        seconds_left: float,
-        waits_until: float | None,
-    ) -> Turn | Wait:
-        """Slots and permits for a slice that has `lease` already, or none.
+        now: Callable[[], float],
+    ) -> None:
+        self._limit = limit
+        self._permits = permits
+        self._lease = lease
+        self._now = now
 
-        `holder` names the invocation; it ends in `seconds_left`. Until `waits_until`, in seconds since 1970, it may be
-        called again; None: it may not. Raises LimitUnavailableError.
+    def take_turn(
+        self, slice_: Slice, *, holder: str, calls_in_flight: int, seconds_left: float, waits_until: float | None
+    ) -> Turn | Wait:
+        """Slots and permits, as far as there are any.
+
+        `holder` names the invocation, which ends in `seconds_left`. Until `waits_until`, in seconds since 1970, the
+        slice may be called again; None: it may not. Raises LimitUnavailableError.
         """
+        turn = Turn(calls_in_flight)
         now = self._now()
-        table = self._open(options.table)
-        users = slice_.end - slice_.start
-        turn = Turn(calls_in_flight, self._find_limit(options, table), lease)
-        if turn.limit is not None:
-            if lease is not None:
-                turn.limit.look()
-            else:
-                until = to_microseconds(now + seconds_left if waits_until is None else waits_until)
-                lane = turn.limit.lanes.of_slice(slice_.chunk, slice_.start, users)
-                lease = turn.lease = turn.limit.take_slots(users, lane, until=until)
-                if lease is None:
-                    return turn
-            wait = (turn.limit.clock.when(lease.start) - turn.limit.now()) / MICROSECONDS - EARLY_SECONDS
-            if waits_until is not None and SHORTEST_WAIT_SECONDS <= wait < waits_until - now:
-                return Wait(int(wait), lease)
-        if options.calls_in_flight:
-            permits = PartnerPermits(table, options.partner, options.calls_in_flight, now=self._now)
-            wanted = min(calls_in_flight, users)
-            turn.permits = permits.take(holder, wanted, until=now + seconds_left)
-            if turn.permits is None and waits_until is not None and now + PERMIT_WAIT_SECONDS < waits_until:
-                return Wait(random.randint(1, PERMIT_WAIT_SECONDS), turn.lease)  # noqa: S311
-            turn.calls_in_flight = 0 if turn.permits is None else turn.permits.count
+        if self._limit is not None:
+            turn.lease = self._take_lease(
+                self._limit, slice_, now + seconds_left if waits_until is None else waits_until
+            )
+            if turn.lease is None:
+                return turn
+            first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
+            wait = first - now - EARLY_SECONDS
+            if waits_until is not None and wait >= SHORTEST_WAIT_SECONDS and first < waits_until:
+                return Wait(int(wait), turn.lease)
+        if self._permits is not None:
+            wanted = min(calls_in_flight, slice_.end - slice_.start)
+            turn.permits = self._permits.take(holder, wanted, until=now + seconds_left)
+            if turn.permits is None:
+                if waits_until is not None and now + PERMIT_WAIT_SECONDS < waits_until:
+                    return Wait(random.randint(1, PERMIT_WAIT_SECONDS), turn.lease)  # noqa: S311
+                raise LimitUnavailableError("others hold all calls in flight: see PartnerCallsInFlight")
+            turn.calls_in_flight = turn.permits.count
         return turn
 
-    def end(self, turn: Turn, options: LimitOptions, slice_: Slice, observer: Observer) -> None:
+    def open_gate(self, turn: Turn, seconds_left: float) -> CallGate | None:
+        """The gate for the slice's calls, which have to end then; None where no rate is set."""
+        if self._limit is not None:
+            until = to_microseconds(self._now() + seconds_left)
+            turn.gate = CallGate(self._limit, turn.lease, until=until)
+        return turn.gate
+
+    def end_turn(self, turn: Turn, slice_: Slice, observer: Observer) -> None:
         """Give back what the slice has held, and tell what its limits came to."""
-        if turn.permits is not None:
+        if turn.permits is not None and self._permits is not None:
             try:
-                permits = PartnerPermits(self._open(options.table), options.partner, options.calls_in_flight)
-                permits.give_back(turn.permits)
+                self._permits.give_back(turn.permits)
             except LimitUnavailableError as error:
                 observer.warn("permits not given back", reason=str(error))
-        if turn.gate is None or turn.limit is None:
+        if turn.gate is None or self._limit is None:
             return
         tally = turn.gate.tally
         if tally.problem is not None:
             observer.warn("partner limit unreadable", reason=tally.problem)
         if turn.lease is not None:
-            turn.limit.learn(slice_.end - slice_.start, tally.requests + tally.forfeited)
+            self._limit.learn(slice_.end - slice_.start, tally.requests + tally.forfeited)
+        observer.log(
+            "partner limited",
+            start=slice_.start,
+            end=slice_.end,
+            slots=0 if turn.lease is None else turn.lease.calls,
+            requests=tally.requests,
+            forfeited=tally.forfeited,
+            further_leases=tally.further_leases,
+            waited_seconds=round(tally.waited_seconds, 3),
+            share=self._limit.clock.share / 1000,
+            calls_in_flight=turn.calls_in_flight,
+        )
 
-    def _open(self, name: str) -> LimitTable:
-        if name not in self._tables:
-            self._tables[name] = self._open_table(name)
-        return self._tables[name]
-
-    def _find_limit(self, options: LimitOptions, table: LimitTable) -> PartnerLimit | None:
-        if not options.calls_per_second:
-            return None
-        if options not in self._limits:
-            self._limits[options] = PartnerLimit(table, options.partner, options.calls_per_second)
-        return self._limits[options]
+    def _take_lease(self, limit: PartnerLimit, slice_: Slice, until: float) -> Lease | None:
+        if self._lease is not None:
+            limit.look()
+            return self._lease
+        users = slice_.end - slice_.start
+        lane = limit.lanes.of_slice(slice_.chunk, slice_.start, users)
+        return limit.take_slots(users, lane, until=to_microseconds(until))

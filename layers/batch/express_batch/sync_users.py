@@ -18,6 +18,7 @@ from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
+from express_batch.slice_turn import SliceLimit, Turn, Wait
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import encode_records
 
@@ -56,14 +57,30 @@ def sync_users(
     partner: PartnerApiRunner,
     observer: Observer,
     switch: StopSwitch | None = None,
-) -> dict[str, int]:
+    limit: SliceLimit | None = None,
+) -> dict[str, Any]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
-    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError.
+    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError. Where the partner
+    is limited and it is not this slice's turn yet: {"wait_seconds", "lease"}, and nothing else has been done.
 
-    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
+    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, LimitUnavailableError,
+    RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
+    turn = Turn(calls_in_flight)
+    if limit is not None:
+        taken = limit.take_turn(
+            slice_,
+            holder=invocation.request_id,
+            calls_in_flight=calls_in_flight,
+            seconds_left=invocation.seconds_left,
+            waits_until=None if slice_.deadline is None else slice_.deadline - SENDING_SECONDS,
+        )
+        if isinstance(taken, Wait):
+            observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
+            return taken.to_output()
+        turn = taken
     with observer.span("read chunk"), ThreadPoolExecutor(1) as reader:
         # Side by side, so that the look at the switch takes no time of its own.
         asked = None if switch is None else reader.submit(switch.is_on)
@@ -80,22 +97,28 @@ def sync_users(
 
         async def call(api: PartnerApi) -> SliceAnswers:
             tally = CallTally(observer.traced_calls)
+            seconds = _seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream)
             answers = await fetch_slice(
                 users[slice_.start : slice_.end],
                 first_position=slice_.start,
                 job=job,
                 api=api,
-                calls_in_flight=calls_in_flight,
-                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream),
+                calls_in_flight=turn.calls_in_flight,
+                seconds_left=seconds,
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
                 switch=switch,
                 is_stopped=asked is not None and asked.result(),
+                gate=None if limit is None else limit.open_gate(turn, seconds),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
 
-        answers = partner.run(call)
+        try:
+            answers = partner.run(call)
+        finally:
+            if limit is not None:
+                limit.end_turn(turn, slice_, observer)
         span.describe(calls=answers.tally.latency.summary())
         observer.add_calls(slowest)
     called = time.monotonic()
