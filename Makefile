@@ -25,6 +25,7 @@ up: setup ## keep the stack running on this machine; Ctrl-C stops it
 
 test: setup ## all tests but those of test-sam: make test ARGS="-k upsert"
 	@scripts/ensure-debian-package chromium chromium
+	@scripts/ensure-debian-package faketime faketime
 	@$(BIN)/pytest --ignore=tests/sam $(ARGS)
 
 screenshot: setup ## the README's picture of a run report, docs/report.png, out of a made-up run

@@ -19,6 +19,7 @@ from batchctl.local.progress import RunProgress, show_progress
 from batchctl.local.summary import RunSummary
 from batchctl.local.verification import compare_rows
 from batchctl.runs.archive_run import archive_run
+from emulator.partner_api.call_rate import CallRate
 
 WRITTEN_POLL_SECONDS = 0.5
 
@@ -80,6 +81,7 @@ async def run_batch(stack: LocalStack, console: Console, memory: MemorySampler) 
         stream_records=sum(mapping.records for mapping in stack.emulator.mappings.statistics.values()),
         database_connections_max=await stack.mariadb.max_used_connections() if stack.mariadb else 0,
         failed_by_reason=closed.get("failed_by_reason", {}),
+        call_rate=await _read_call_rate(stack),
     )
     if summary.status not in ("COMPLETE", "PARTIAL"):
         return RunResult(summary, None, describe_failure(summary, execution.error, execution.cause))
@@ -89,6 +91,12 @@ async def run_batch(stack: LocalStack, console: Console, memory: MemorySampler) 
     if summary.status == "PARTIAL" and not stack.options.expects_failures:
         return RunResult(summary, verified, describe_partial(summary, stack.partner_api_url))
     return RunResult(summary, verified, None)
+
+
+async def _read_call_rate(stack: LocalStack) -> CallRate | None:
+    if stack.partner_api is None:
+        return None
+    return CallRate.from_stats((await stack.partner_api.stats())["calls_by_second"])
 
 
 async def _verify(stack: LocalStack, summary: RunSummary) -> tuple[str | None, str | None]:

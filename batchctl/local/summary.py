@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from emulator.partner_api.call_rate import CallRate
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -24,6 +26,7 @@ class RunSummary:
     stream_records: int
     database_connections_max: int
     failed_by_reason: dict[str, int]
+    call_rate: CallRate | None  # None where the caller brought an API
 
     @property
     def users_per_second(self) -> float:
@@ -46,6 +49,7 @@ class RunSummary:
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "stream_records": self.stream_records,
             "database_connections_max": self.database_connections_max,
+            "partner_calls_per_second": _rate_to_json(self.call_rate) if self.call_rate else None,
         }
 
     def to_table(self) -> Table:
@@ -66,5 +70,18 @@ class RunSummary:
         table.add_row("Lambda invocations", f"{self.lambda_invocations:,} ({self.cold_starts} cold starts)")
         table.add_row("stream records", f"{self.stream_records:,}")
         table.add_row("database connections", f"{self.database_connections_max}")
+        if self.call_rate is not None:
+            table.add_row("API calls a second", _rate_to_text(self.call_rate))
         table.add_row("peak memory, all processes", f"{self.peak_memory_mb:,.0f} MB")
         return table
+
+
+def _rate_to_json(rate: CallRate) -> dict[str, Any]:
+    mean = None if rate.mean is None else round(rate.mean, 1)
+    return {"max": rate.busiest, "min": rate.quietest, "mean": mean}
+
+
+def _rate_to_text(rate: CallRate) -> str:
+    if rate.mean is None:
+        return f"{rate.busiest:,} at most"
+    return f"{rate.quietest:,} to {rate.busiest:,} (mean {rate.mean:,.0f})"

@@ -9,6 +9,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
+from emulator.partner_api.call_rate import SlidingSecond
+
 GOOD = "good"
 ABANDONED = "abandoned"  # the client left before its answer
 BAD_REQUEST = "bad_request"
@@ -34,6 +36,8 @@ class Account:
         self.users: dict[str, UserAccount] = {}
         self.outcomes: Counter[str] = Counter()
         self.calls_by_second: Counter[int] = Counter()
+        self.sliding_second = SlidingSecond()
+        self.first_call_at = self.last_call_at = 0.0
         self.in_flight = 0
         self.in_flight_max = 0
         self.connections = 0
@@ -51,17 +55,22 @@ class Account:
                 user.version = version
         self.outcomes = Counter()
         self.calls_by_second = Counter()
+        self.sliding_second = SlidingSecond()
+        self.first_call_at = self.last_call_at = 0.0
         self.in_flight_max = self.in_flight
         self.connections_max = self.connections_total = self.connections
         self._recent.clear()
 
-    def count_call(self, user_id: str, second: int) -> UserAccount:
-        """The user's account, with this call in it."""
+    def count_call(self, user_id: str, now: float, steady_now: float) -> UserAccount:
+        """The user's account, with this call in it; `steady_now` is of a clock that never goes back."""
         user = self.users.get(user_id)
         if user is None:
             user = self.users[user_id] = UserAccount()
         user.calls += 1
-        self.calls_by_second[second] += 1
+        self.calls_by_second[int(now)] += 1
+        self.sliding_second.add(steady_now)
+        self.first_call_at = self.first_call_at or now
+        self.last_call_at = now
         return user
 
     def begin_call(self) -> None:
@@ -114,6 +123,10 @@ class Account:
             "connections_max": self.connections_max,
             "connections_total": self.connections_total,
             "calls_by_second": {str(second): calls for second, calls in sorted(self.calls_by_second.items())},
+            "calls_in_any_second_max": self.sliding_second.busiest,
+            "calls_in_any_second_max_after_first": self.sliding_second.busiest_after_first,
+            "first_call_at": self.first_call_at,
+            "last_call_at": self.last_call_at,
             "time": time.time(),
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),

@@ -58,14 +58,13 @@ class PartnerService:
 
     def begin_call(self, user_id: str) -> Call | Reply:
         """A call in flight, or the reply at once where a cap or a throttle refuses it."""
-        second = int(time.time())
-        user = self.account.count_call(user_id, second)
+        now, steady_now = time.time(), time.monotonic()
+        second = int(now)
+        user = self.account.count_call(user_id, now, steady_now)
         options = self.options
         if options.max_in_flight and self.account.in_flight >= options.max_in_flight:
             return self._throttle(second, LIMIT_IN_FLIGHT)
-        if options.max_calls_per_second and not self.account.admits_rate(
-            time.monotonic(), options.max_calls_per_second
-        ):
+        if options.max_calls_per_second and not self.account.admits_rate(steady_now, options.max_calls_per_second):
             return self._throttle(second, LIMIT_RATE)
         user.attempts += 1
         fault, delay_seconds = self._plan.plan_call(user_id, user.attempts)

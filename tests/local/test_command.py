@@ -18,6 +18,7 @@ BATCHCTL = [sys.executable, "-m", "batchctl"]
 MEMBERS = {
     "run_id", "status", "users_listed", "users_failed", "rows_written", "users_missing", "seconds", "users_per_second",
     "lambda_invocations", "cold_starts", "peak_memory_mb", "stream_records", "database_connections_max",
+    "partner_calls_per_second",
 }  # fmt: skip
 
 
@@ -61,6 +62,8 @@ def test_run_prints_one_object_when_asked_for_json() -> None:
     assert (summary["status"], summary["rows_written"], summary["users_missing"]) == ("COMPLETE", 250, 0)
     assert summary["stream_records"] == 1
     assert summary["lambda_invocations"] >= 4
+    assert set(summary["partner_calls_per_second"]) == {"max", "min", "mean"}
+    assert summary["partner_calls_per_second"]["max"] > 0
 
 
 def test_run_succeeds_as_partial_when_faults_were_asked_for() -> None:

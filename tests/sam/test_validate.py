@@ -9,6 +9,7 @@ from tests.sam.sam_cli import ROOT, SamCli
 TEMPLATES = [
     ROOT / "template.yaml",
     ROOT / "foundation" / "template.yaml",
+    ROOT / "chaos" / "fis-experiments.yaml",
     *sorted((ROOT / "pipeline").glob("*.yaml")),
     ROOT / "pipeline" / "rendered" / "codepipeline.yaml",
     ROOT / "pipeline" / "rendered" / "fleet.yaml",

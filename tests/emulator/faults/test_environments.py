@@ -5,8 +5,6 @@ import json
 import time
 from pathlib import Path
 
-import pytest
-
 from emulator.faults import Fault, FaultPlan, HoldAnswer, KillEnvironment, Scope, SkewClock
 from emulator.faults.clock import find_clock_library
 from tests.emulator.lambda_runtime.harness import create_function, invoke, running_service
@@ -52,11 +50,13 @@ def test_invocation_times_out_when_its_answer_is_held(runtime_dir: Path, tmp_pat
     asyncio.run(scenario())
 
 
-@pytest.mark.skipif(find_clock_library() is None, reason="libfaketime (Debian: faketime) is not installed")
 def test_clock_of_one_environment_is_off(runtime_dir: Path, tmp_path: Path) -> None:
+    library = find_clock_library()
+    assert library is not None, "libfaketime is missing: `make test` installs it, or apt-get install faketime"
+
     async def scenario() -> None:
         plan = FaultPlan()
-        async with running_service(runtime_dir, tmp_path, faults=plan, clock_library=find_clock_library()) as service:
+        async with running_service(runtime_dir, tmp_path, faults=plan, clock_library=library) as service:
             await create_function(service, SLOW)
             plan.arm(Fault("off", SkewClock(-3600)))
 

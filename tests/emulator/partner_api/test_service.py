@@ -45,6 +45,26 @@ def test_fault_leaves_no_answer_when_the_user_fails(serve: ServePartner, fault: 
     asyncio.run(scenario())
 
 
+def test_stats_tell_when_and_how_densely_the_calls_came(serve: ServePartner) -> None:
+    async def scenario() -> None:
+        async with serve(throttle_rate=1) as partner:
+            client = await partner.connect()
+            # GIVEN three calls, refused ones among those that count
+            for number in range(3):
+                await client.get_points(f"u{number}")
+            # WHEN asked
+            stats = (await client.get("/_control/stats")).document
+            # THEN the densest second is told, and the first call is before the last
+            assert 1 <= stats["calls_in_any_second_max_after_first"] + stats["calls_in_any_second_max"] <= 5
+            assert 0 < stats["first_call_at"] < stats["last_call_at"] < stats["time"]
+            # WHEN reset / THEN nothing is left of them
+            await client.post("/_control/reset", b"{}")
+            stats = (await client.get("/_control/stats")).document
+            assert (stats["calls_in_any_second_max"], stats["first_call_at"], stats["last_call_at"]) == (0, 0, 0)
+
+    asyncio.run(scenario())
+
+
 def test_throttle_says_when_to_come_back(serve: ServePartner) -> None:
     async def scenario() -> None:
         async with serve(throttle_rate=1, retry_after_seconds=7) as partner:
