@@ -71,10 +71,14 @@ class Lanes:
         gaps = {f"lane{number}": _gap((usable - repeats) / count) for number in range(count)}
         return cls(gaps | {REPEATS: _gap(repeats)} if repeats else gaps)
 
+    @property
+    def count(self) -> int:
+        """Without that of the repeats."""
+        return len(self.gaps) - (REPEATS in self.gaps)
+
     def of_slice(self, chunk: int, start: int, users: int) -> str:
         """The lane of a slice: a run's slices take all lanes in turn, and nobody has to ask which is free."""
-        names = [name for name in self.gaps if name != REPEATS]
-        return names[(chunk + start // users) % len(names)]
+        return f"lane{(chunk + start // users) % self.count}"
 
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:
         """The lane where so many calls are done first, as the item was known last. `now` by the partner's clock."""

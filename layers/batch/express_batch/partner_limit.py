@@ -17,7 +17,10 @@ from express_batch.partner_clock import MICROSECONDS, PartnerClock
 from express_batch.ports import Item, LimitTable
 
 MAX_RATE = 1_000_000
-LEAD_MICROSECONDS = 30_000  # between taking slots and the first of them
+# Between taking slots and the first of them, in a lane that is idle: a slice has its chunk to read, and connections to
+# open. In a busy lane the slots come later anyhow.
+LEAD_MICROSECONDS = 500_000
+REPEAT_LEAD_MICROSECONDS = 200_000
 ATTEMPTS = 10  # each further one means that another environment has just begun the lane
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
 SLICE_WEIGHT = 0.3
@@ -73,11 +76,12 @@ class PartnerLimit:
 
         Raises LimitUnavailableError.
         """
-        return self._take(lane, max(users, round(users * self._calls_a_user)), until)
+        return self._take(lane, max(users, round(users * self._calls_a_user)), until, LEAD_MICROSECONDS)
 
     def take_more(self, calls: int, *, until: int) -> Lease | None:
         """Slots for repeats, where they come first. Raises LimitUnavailableError."""
-        return self._take(self.lanes.soonest(self._item, self.clock.read(self.now()), calls), calls, until)
+        lane = self.lanes.soonest(self._item, self.clock.read(self.now()), calls)
+        return self._take(lane, calls, until, REPEAT_LEAD_MICROSECONDS)
 
     def learn(self, users: int, calls: int) -> None:
         """Remember how many slots a slice needed."""
@@ -109,11 +113,11 @@ class PartnerLimit:
         self._remember(self._table.read_now(self._partner))
         return False
 
-    def _take(self, lane: str, calls: int, until: int) -> Lease | None:
+    def _take(self, lane: str, calls: int, until: int, lead: int) -> Lease | None:
         gap = self.lanes.gaps[lane]
         for _ in range(ATTEMPTS):
             clock = self.clock
-            least, most = clock.read(self.now() + LEAD_MICROSECONDS), clock.read(until)
+            least, most = clock.read(self.now() + lead), clock.read(until)
             done, item = self._table.advance(self._partner, lane, calls * gap, least=least, most=most)
             self._remember(item)
             free = self._item.get(lane)

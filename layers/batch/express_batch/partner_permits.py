@@ -38,7 +38,7 @@ class PartnerPermits:
     ) -> None:
         self._table = table
         self._key = f"{partner}#in-flight"
-        self._most = calls_in_flight
+        self.most = calls_in_flight
         self._now = now
         self._pause = pause
 
@@ -51,7 +51,7 @@ class PartnerPermits:
             item = self._table.read_now(self._key)
             held, expired = _read_holders(item, self._now())
             held.pop(holder, None)  # a repeat of the same invocation
-            free = self._most - sum(held.values())
+            free = self.most - sum(held.values())
             if free < 1:
                 return None
             count = min(wanted, -(-free // 2))

@@ -111,6 +111,9 @@ class SliceLimit:
                 return Wait(int(wait), turn.lease)
         if self._permits is not None:
             wanted = min(calls_in_flight, slice_.end - slice_.start)
+            if self._limit is not None:
+                # So many slices call at once, and no one needs more than its lane's part.
+                wanted = min(wanted, -(-self._permits.most // self._limit.lanes.count))
             turn.permits = self._permits.take(holder, wanted, until=now + seconds_left)
             if turn.permits is None:
                 if waits_until is not None and now + PERMIT_WAIT_SECONDS < waits_until:
