@@ -51,7 +51,7 @@ class Scene:
         limit = PartnerLimit(self.table, "loyalty", self.rate, self.now)
         until = self.now() + round(self.latest * SECOND)
         lease = limit.take_slots(users, limit.lanes.of_slice(number, 0, users), until=until)
-        gate = CallGate(limit, lease, until=until, in_thread=inline)
+        gate = CallGate(limit, lease, users=users, until=until, in_thread=inline)
         self.gates.append(gate)
         names = [f"u{number}-{user}" for user in range(users)]
         self.partner._script = {**self.partner._script, **{f"/{name}": self.script for name in names}}

@@ -149,12 +149,22 @@ def test_repeats_have_a_lane_of_their_own_when_the_others_are_taken_and_use_a_fr
 def test_next_lease_has_room_for_repeats_when_slices_have_needed_them() -> None:
     limit = World(500).limits[0]
     for _ in range(20):
-        limit.learn(100, 150)
+        limit.learn(100, requests=150, forfeited=0, in_flight=20)
 
     lease = limit.take_slots(100, "lane0", until=NOW + HOUR)
 
     assert lease is not None
     assert 145 <= lease.calls <= 150
+
+
+def test_next_slice_takes_the_permits_that_the_one_before_needed() -> None:
+    limit = World(500).limits[0]
+    assert limit.expect_in_flight(800) == 100
+
+    limit.learn(100, requests=100, forfeited=0, in_flight=20)
+    assert limit.expect_in_flight(800) == 30
+    limit.learn(100, requests=100, forfeited=0, in_flight=100)
+    assert limit.expect_in_flight(800) == 100
 
 
 def test_all_environments_slow_down_once_when_each_is_told_of_a_burst() -> None:

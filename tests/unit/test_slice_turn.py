@@ -133,7 +133,7 @@ def test_slice_calls_with_the_permits_that_are_free_and_gives_them_back() -> Non
 
     assert isinstance(turn, Turn)
     assert (turn.calls_in_flight, turn.lease) == (150, None)
-    assert limit.open_gate(turn, 50.0) is None
+    assert limit.open_gate(turn, Slice(RUN, 0, 0, 250), 50.0) is None
     limit.end_turn(turn, Slice(RUN, 0, 0, 250), RecordingObserver())
     assert world.table.items["loyalty#in-flight"] == {"changes": 1}
 

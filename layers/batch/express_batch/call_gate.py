@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ class GateTally:
     """What waiting came to, for the slice's log line."""
 
     requests: int = 0
+    most_in_flight: int = 0
     forfeited: int = 0  # slots that went by unused
     further_leases: int = 0
     waited_seconds: float = 0.0  # of all requests together
@@ -37,13 +39,21 @@ class CallGate:
     """The slots of one slice, none without a lease. `until`: when its calls have to end, by the wall clock."""
 
     def __init__(
-        self, limit: PartnerLimit, lease: Lease | None, *, until: int, in_thread: InThread = asyncio.to_thread
+        self,
+        limit: PartnerLimit,
+        lease: Lease | None,
+        *,
+        users: int,
+        until: int,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         self.tally = GateTally()
         self._limit = limit
         self._slots = deque(() if lease is None else lease.slots())
         self._until = until
+        self._users_left = users  # without a slot so far
         self._wanting = 0
+        self._in_flight = 0
         self._turn = asyncio.Lock()
         self._refusal = NO_SLOT if lease is None else None
         self._in_thread = in_thread
@@ -55,6 +65,7 @@ class CallGate:
         Raises LimitReachedError when no slot comes in time, and StoppedError.
         """
         await self.wait(stopping)
+        self._users_left -= 1
         return AdmittedApi(api, self, stopping)
 
     async def wait(self, stopping: Stopping) -> None:
@@ -72,6 +83,16 @@ class CallGate:
             self.tally.forfeited += 1
         self.tally.requests += 1
         self.tally.waited_seconds += (self._limit.now() - asked) / MICROSECONDS
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Count a request while it is on its way."""
+        self._in_flight += 1
+        self.tally.most_in_flight = max(self.tally.most_in_flight, self._in_flight)
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
 
     def report_throttled(self, began_seconds_ago: float, retry_after_seconds: float | None) -> None:
         """Let everybody know of a 429. One report is under way at a time: those of one burst say the same."""
@@ -112,7 +133,7 @@ class CallGate:
                     return
                 if self._refusal is None:
                     await asyncio.sleep(GATHER_SECONDS)
-                    await self._lease_more(self._wanting)
+                    await self._lease_more(max(self._wanting, self._users_left))
                 if self._refusal is not None:
                     raise LimitReachedError(self._refusal)
         finally:
@@ -152,4 +173,5 @@ class AdmittedApi:
         has_slot, self._has_slot = self._has_slot, False
         if not has_slot:
             await self._gate.wait(self._stopping)
-        return await self._api.get_json(path, headers)
+        with self._gate.in_flight():
+            return await self._api.get_json(path, headers)

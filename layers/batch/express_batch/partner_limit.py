@@ -25,6 +25,9 @@ ATTEMPTS = 10  # each further one means that another environment has just begun 
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
 SLICE_WEIGHT = 0.3
 MOST_CALLS_A_USER = 3.0
+MOST_FORFEITED = 0.05  # of the users; more is a busy environment, for which no slots are kept
+SPARE_IN_FLIGHT = 1.5  # of what a slice had in flight at most, for the next one
+FEWEST_IN_FLIGHT = 10
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class PartnerLimit:
         self._item: dict[str, int] = {}
         self._lock = threading.Lock()
         self._calls_a_user = 1.0
+        self._most_in_flight: int | None = None
 
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
@@ -83,11 +87,22 @@ class PartnerLimit:
         lane = self.lanes.soonest(self._item, self.clock.read(self.now()), calls)
         return self._take(lane, calls, until, REPEAT_LEAD_MICROSECONDS)
 
-    def learn(self, users: int, calls: int) -> None:
-        """Remember how many slots a slice needed."""
-        if users:
-            seen = min(MOST_CALLS_A_USER, max(1.0, calls / users))
-            self._calls_a_user += SLICE_WEIGHT * (seen - self._calls_a_user)
+    def learn(self, users: int, *, requests: int, forfeited: int, in_flight: int) -> None:
+        """Remember what a slice needed."""
+        used = requests + min(forfeited, MOST_FORFEITED * users)
+        seen = min(MOST_CALLS_A_USER, max(1.0, used / users))
+        self._calls_a_user += SLICE_WEIGHT * (seen - self._calls_a_user)
+        self._most_in_flight = in_flight
+
+    def expect_in_flight(self, most: int) -> int:
+        """The calls that a slice is likely to have in flight, where all together have `most`.
+
+        At most half of its lane's part, since the slice before may still wait for its last answers.
+        """
+        part = -(-most // (2 * self.lanes.count))
+        if self._most_in_flight is None:
+            return part
+        return min(part, max(FEWEST_IN_FLIGHT, round(SPARE_IN_FLIGHT * self._most_in_flight)))
 
     def look(self) -> None:
         """Learn how the clock runs by now, and let it recover where it is time. Raises LimitUnavailableError."""

@@ -112,8 +112,7 @@ class SliceLimit:
         if self._permits is not None:
             wanted = min(calls_in_flight, slice_.end - slice_.start)
             if self._limit is not None:
-                # So many slices call at once, and no one needs more than its lane's part.
-                wanted = min(wanted, -(-self._permits.most // self._limit.lanes.count))
+                wanted = min(wanted, self._limit.expect_in_flight(self._permits.most))
             turn.permits = self._permits.take(holder, wanted, until=now + seconds_left)
             if turn.permits is None:
                 if waits_until is not None and now + PERMIT_WAIT_SECONDS < waits_until:
@@ -122,11 +121,11 @@ class SliceLimit:
             turn.calls_in_flight = turn.permits.count
         return turn
 
-    def open_gate(self, turn: Turn, seconds_left: float) -> CallGate | None:
+    def open_gate(self, turn: Turn, slice_: Slice, seconds_left: float) -> CallGate | None:
         """The gate for the slice's calls, which have to end then; None where no rate is set."""
         if self._limit is not None:
             until = to_microseconds(self._now() + seconds_left)
-            turn.gate = CallGate(self._limit, turn.lease, until=until)
+            turn.gate = CallGate(self._limit, turn.lease, users=slice_.end - slice_.start, until=until)
         return turn.gate
 
     def end_turn(self, turn: Turn, slice_: Slice, observer: Observer) -> None:
@@ -142,13 +141,19 @@ class SliceLimit:
         if tally.problem is not None:
             observer.warn("partner limit unreadable", reason=tally.problem)
         if turn.lease is not None:
-            self._limit.learn(slice_.end - slice_.start, tally.requests + tally.forfeited)
+            self._limit.learn(
+                slice_.end - slice_.start,
+                requests=tally.requests,
+                forfeited=tally.forfeited,
+                in_flight=tally.most_in_flight,
+            )
         observer.log(
             "partner limited",
             start=slice_.start,
             end=slice_.end,
             slots=0 if turn.lease is None else turn.lease.calls,
             requests=tally.requests,
+            most_in_flight=tally.most_in_flight,
             forfeited=tally.forfeited,
             further_leases=tally.further_leases,
             waited_seconds=round(tally.waited_seconds, 3),

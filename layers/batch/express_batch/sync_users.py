@@ -109,7 +109,7 @@ def sync_users(
                 tally=tally,
                 switch=switch,
                 is_stopped=asked is not None and asked.result(),
-                gate=None if limit is None else limit.open_gate(turn, seconds),
+                gate=None if limit is None else limit.open_gate(turn, slice_, seconds),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
