@@ -28,13 +28,19 @@ class World:
 def test_slices_share_what_there_is_and_each_leaves_something() -> None:
     world = World(800)
 
-    assert [world.take(f"slice-{number}") for number in range(8)] == [250, 250, 150, 75, 38, 19, 9, 5]
+    assert [world.take(f"slice-{number}") for number in range(8)] == [250, 250, 150, 75, 37, 19, 10, 0]
 
 
 def test_nobody_calls_when_nothing_is_free() -> None:
     world = World(2)
 
-    assert [world.take(holder) for holder in "abc"] == [1, 1, 0]
+    assert [world.take(holder, 1) for holder in "abc"] == [1, 1, 0]
+
+
+def test_slice_takes_none_when_it_would_get_too_few_to_call_in_time() -> None:
+    world = World(14)
+
+    assert [world.take("a", 12), world.take("b", 12), world.take("c", 4)] == [10, 0, 4]
 
 
 def test_permits_are_free_again_when_they_were_given_back() -> None:
@@ -60,7 +66,7 @@ def test_repeat_of_an_invocation_does_not_hold_twice() -> None:
     world = World(10)
     world.take("a", 4)
 
-    assert world.take("a", 10) == 5
+    assert world.take("a", 10) == 10
 
 
 def test_table_that_changes_with_every_look_is_unavailable() -> None:

@@ -101,6 +101,27 @@ def test_slice_waits_again_when_the_partner_was_slowed_down_meanwhile() -> None:
     assert again.seconds > 25
 
 
+def test_slice_takes_another_lease_when_its_own_has_gone_by() -> None:
+    world = World()
+    for number in range(8):
+        world.take(number)
+    waiting = world.take(8)
+    assert isinstance(waiting, Wait)
+    assert waiting.lease is not None
+    lease = waiting.to_output()["lease"]
+    world.now = waiting.lease.start / 1e6 + 1.0
+    kept = world.take(8, lease=lease)
+    world.now += 0.5
+
+    turn = world.take(8, lease=lease)
+
+    assert isinstance(kept, Turn)
+    assert kept.lease == waiting.lease
+    assert isinstance(turn, Turn)
+    assert turn.lease is not None
+    assert turn.lease.start >= waiting.lease.end
+
+
 def test_slice_is_refused_and_no_slot_is_taken_when_the_run_is_over_before_its_turn() -> None:
     world = World(calls_per_second=1)
     world.take(0)

@@ -41,6 +41,10 @@ class Lease:
         """The time of each slot."""
         return iter(range(self.start, self.end, self.gap))
 
+    def slots_from(self, moment: int) -> int:
+        """How many are not past then."""
+        return max(0, min(self.calls, (self.end - moment) // self.gap))
+
     def to_event(self) -> dict[str, Any]:
         """As it travels through the state machine."""
         return {"lane": self.lane, "start": self.start, "gap": self.gap, "calls": self.calls}

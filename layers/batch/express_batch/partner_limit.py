@@ -14,6 +14,7 @@ from typing import Any, Self
 from express_batch.call_lanes import Lanes, Lease
 from express_batch.errors import InvalidEventError, LimitUnavailableError
 from express_batch.partner_clock import MICROSECONDS, PartnerClock
+from express_batch.partner_permits import FEWEST
 from express_batch.ports import Item, LimitTable
 
 MAX_RATE = 1_000_000
@@ -27,7 +28,6 @@ SLICE_WEIGHT = 0.3
 MOST_CALLS_A_USER = 3.0
 MOST_FORFEITED = 0.05  # of the users; more is a busy environment, for which no slots are kept
 SPARE_IN_FLIGHT = 1.5  # of what a slice had in flight at most, for the next one
-FEWEST_IN_FLIGHT = 10
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,13 @@ class PartnerLimit:
     def expect_in_flight(self, most: int) -> int:
         """The calls that a slice is likely to have in flight, where all together have `most`.
 
-        At most half of its lane's part, since the slice before may still wait for its last answers.
+        At most half of its lane's part, since the slice before may still wait for its last answers; half of that where
+        no slice has told how many it needed.
         """
         part = -(-most // (2 * self.lanes.count))
         if self._most_in_flight is None:
-            return part
-        return min(part, max(FEWEST_IN_FLIGHT, round(SPARE_IN_FLIGHT * self._most_in_flight)))
+            return -(-part // 2)
+        return min(part, max(FEWEST, round(SPARE_IN_FLIGHT * self._most_in_flight)))
 
     def look(self) -> None:
         """Learn how the clock runs by now, and let it recover where it is time. Raises LimitUnavailableError."""

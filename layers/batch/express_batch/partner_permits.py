@@ -14,6 +14,8 @@ from express_batch.ports import Item, LimitTable
 ATTEMPTS = 20  # each further one means that another environment has just taken some
 RETRY_SECONDS = 0.05
 CHANGES = "changes"
+# Fewer are not worth to begin with: a slice that can hardly call lets its slots go by. It comes again.
+FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class PartnerPermits:
         self._pause = pause
 
     def take(self, holder: str, wanted: int, *, until: float) -> Permits | None:
-        """At most half of what is free, so that something is left for whoever comes next; None when nothing is.
+        """At most half of what is free, so that something is left for whoever comes next; None when too few are.
 
         `until`, in seconds since 1970, they come back by themselves. Raises LimitUnavailableError.
         """
@@ -52,9 +54,10 @@ class PartnerPermits:
             held, expired = _read_holders(item, self._now())
             held.pop(holder, None)  # a repeat of the same invocation
             free = self.most - sum(held.values())
-            if free < 1:
+            least = min(wanted, FEWEST, self.most)
+            if free < least:
                 return None
-            count = min(wanted, -(-free // 2))
+            count = min(wanted, max(least, free // 2))
             seen = item.get(CHANGES)
             changes = seen if isinstance(seen, int) else 0
             values: Item = {CHANGES: changes + 1, _attribute(holder): f"{count} {until:.0f}"}

@@ -162,9 +162,11 @@ class SliceLimit:
         )
 
     def _take_lease(self, limit: PartnerLimit, slice_: Slice, until: float) -> Lease | None:
+        users = slice_.end - slice_.start
         if self._lease is not None:
             limit.look()
-            return self._lease
-        users = slice_.end - slice_.start
+            # One that has mostly gone by, as after an attempt that failed, would have to be made up for here.
+            if self._lease.slots_from(limit.clock.read(limit.now())) >= users / 2:
+                return self._lease
         lane = limit.lanes.of_slice(slice_.chunk, slice_.start, users)
         return limit.take_slots(users, lane, until=to_microseconds(until))
