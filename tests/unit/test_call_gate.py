@@ -133,7 +133,7 @@ def test_users_beyond_the_time_fail_at_once_and_by_name() -> None:
     found = reasons(answers)
     assert found.pop("TimeLeftError", 0) <= 1  # in flight when the time was over
     assert set(found) == {"LimitReachedError"}
-    assert 40 <= len(answers[0].rows) <= 50
+    assert 30 <= len(answers[0].rows) <= 40
 
 
 def test_nobody_is_called_when_the_slice_got_no_slots() -> None:
@@ -162,8 +162,8 @@ def test_everybody_is_slower_after_a_429_and_the_partner_is_left_alone_for_as_lo
 
     # THEN all are quiet once they have heard of it, and go on at seven tenths
     calls = scene.calls_by_second
-    assert calls[2] == 0
-    assert 0 < calls[5] <= 350
+    assert calls[3] == 0
+    assert 0 < calls[6] <= 350
     assert scene.table.items["loyalty"]["clock_share"] in (700, 800, 900, 1000)
     # and the rate has come back in the end
     assert max(calls[second] for second in range(15, 30)) > 350
@@ -187,7 +187,7 @@ def test_late_requests_take_a_later_slot_and_do_not_go_out_at_once() -> None:
         def freeze() -> None:
             loop._jumping.waited += 0.5
 
-        loop.call_later(0.5, freeze)
+        loop.call_later(1.5, freeze)
         return await scene.run_slice(0, 200)
 
     answers, _ = run_virtually(scenario())
@@ -202,7 +202,7 @@ def test_late_requests_take_a_later_slot_and_do_not_go_out_at_once() -> None:
 def test_waiting_is_broken_off_when_calls_are_stopped() -> None:
     scene = Scene(calls_per_second=10)
 
-    answers = scene.run(slices=1, users=100, switch=TimedSwitch(2.0))
+    answers = scene.run(slices=1, users=100, switch=TimedSwitch(3.0))
 
     assert set(reasons(answers)) == {"StoppedError"}
     assert 15 <= len(answers[0].rows) <= 21

@@ -104,7 +104,7 @@ def test_lane_that_was_idle_begins_now() -> None:
     lease = world.limits[0].take_slots(250, "lane1", until=NOW + HOUR)
 
     assert lease is not None
-    assert 0 < lease.start - world.now <= SECOND // 2
+    assert 0 < lease.start - world.now <= SECOND
 
 
 def test_lease_costs_one_request_when_its_lane_is_busy() -> None:
@@ -203,7 +203,7 @@ def test_lease_after_a_slowdown_lies_on_the_slowed_clock_when_its_environment_ha
 
     assert lease is not None
     moment = world.limits[1].clock.when(lease.start)
-    assert 0 < moment - world.now < SECOND
+    assert 0 < moment - world.now < 2 * SECOND
 
 
 def test_table_that_is_away_lets_nobody_call() -> None:

@@ -59,7 +59,7 @@ def test_first_slice_of_each_lane_calls_now_and_the_next_waits_for_its_slots() -
     turns = [world.take(number) for number in range(12)]
 
     assert [isinstance(turn, Turn) for turn in turns] == [True] * 4 + [False] * 8
-    assert {turn.seconds for turn in turns if isinstance(turn, Wait)} == {1, 3}
+    assert {turn.seconds for turn in turns if isinstance(turn, Wait)} == {2, 4}
 
 
 def test_slice_that_has_waited_calls_with_the_lease_it_was_given() -> None:

@@ -12,10 +12,10 @@ from express_batch.errors import InvalidEventError
 from express_batch.partner_clock import MICROSECONDS
 
 # Kept free, because calls reach the partner a little later than their slots, and not all by the same time.
-HEADROOM = 0.03
+HEADROOM = 0.02
 # A lane of its own for repeats, which would else wait behind every slice that has a lease.
 REPEAT_SHARE = 0.04
-FEWEST_FOR_REPEATS = 100  # calls a second; with fewer, repeats take their place in the one lane
+FEWEST_FOR_REPEATS = 150  # calls a second; with fewer, repeats take their place in the one lane
 LANE_CALLS = 125  # a second: what an environment of 512 MB does with ease
 MAX_LANES = 32
 LAST = 10**17  # the year 5138, in microseconds

@@ -18,9 +18,9 @@ from express_batch.partner_permits import FEWEST
 from express_batch.ports import Item, LimitTable
 
 MAX_RATE = 1_000_000
-# Between taking slots and the first of them, in a lane that is idle: a slice has its chunk to read, and connections to
-# open. In a busy lane the slots come later anyhow.
-LEAD_MICROSECONDS = 500_000
+# Between taking slots and the first of them, in a lane that is idle: a new environment has its chunk to read meanwhile.
+# In a busy lane the slots come later anyhow.
+LEAD_MICROSECONDS = 1_000_000
 REPEAT_LEAD_MICROSECONDS = 200_000
 ATTEMPTS = 10  # each further one means that another environment has just begun the lane
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
