@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,11 +21,6 @@ from tests.unit.test_partner_calls import TimedSwitch
 EPOCH = 1_795_000_000
 ANSWER = {"value": 1}
 SECOND = MICROSECONDS
-
-
-async def inline(work: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """A table that answers at once."""
-    return work(*arguments, **named)
 
 
 class Scene:
@@ -51,7 +45,7 @@ class Scene:
         limit = PartnerLimit(self.table, "loyalty", self.rate, self.now)
         until = self.now() + round(self.latest * SECOND)
         lease = limit.take_slots(users, limit.lanes.of_slice(number, 0, users), until=until)
-        gate = CallGate(limit, lease, users=users, until=until, in_thread=inline)
+        gate = CallGate(limit, lease, users=users, until=until)
         self.gates.append(gate)
         names = [f"u{number}-{user}" for user in range(users)]
         self.partner._script = {**self.partner._script, **{f"/{name}": self.script for name in names}}

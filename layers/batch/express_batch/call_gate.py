@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,6 @@ LATE_MICROSECONDS = 60_000
 # Repeats and late requests ask for further slots together.
 GATHER_SECONDS = 0.05
 NO_SLOT = "the partner's rate leaves no call in the time there is: see CallsPerSecond"
-InThread = Callable[..., Awaitable[Any]]
 
 
 @dataclass
@@ -38,15 +37,7 @@ class GateTally:
 class CallGate:
     """The slots of one slice, none without a lease. `until`: when its calls have to end, by the wall clock."""
 
-    def __init__(
-        self,
-        limit: PartnerLimit,
-        lease: Lease | None,
-        *,
-        users: int,
-        until: int,
-        in_thread: InThread = asyncio.to_thread,
-    ) -> None:
+    def __init__(self, limit: PartnerLimit, lease: Lease | None, *, users: int, until: int) -> None:
         self.tally = GateTally()
         self._limit = limit
         self._slots = deque(() if lease is None else lease.slots())
@@ -56,7 +47,6 @@ class CallGate:
         self._in_flight = 0
         self._turn = asyncio.Lock()
         self._refusal = NO_SLOT if lease is None else None
-        self._in_thread = in_thread
         self._telling: set[asyncio.Task[None]] = set()
 
     async def admit(self, api: PartnerApi, stopping: Stopping) -> "AdmittedApi":
@@ -141,7 +131,7 @@ class CallGate:
 
     async def _lease_more(self, calls: int) -> None:
         try:
-            lease = await self._in_thread(self._limit.take_more, calls, until=self._until)
+            lease = await asyncio.to_thread(self._limit.take_more, calls, until=self._until)
         except LimitUnavailableError as error:
             self._refusal = self.tally.problem = str(error)
             return
@@ -154,7 +144,7 @@ class CallGate:
     async def _run(self, work: Callable[..., None], *arguments: int) -> None:
         """The slots that a slice has are its own, whether the table answers or not."""
         try:
-            await self._in_thread(work, *arguments)
+            await asyncio.to_thread(work, *arguments)
         except LimitUnavailableError as error:
             self.tally.problem = str(error)
 
