@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from express_batch.adapters.dynamodb_table import DynamoDbTable
 from express_batch.adapters.kinesis_stream import KinesisStream
 from express_batch.adapters.partner_api import PartnerApiConnections
 from express_batch.adapters.s3_store import S3Store
@@ -12,6 +13,7 @@ from express_batch.circuit_probe import probe_partner
 from express_batch.observability import Observability
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.settings import SyncUsersSettings
+from express_batch.slice_turn import Limits
 from express_batch.stop_switch import StopSwitch
 from express_batch.sync_users import Invocation, sync_users
 from job import job
@@ -23,6 +25,7 @@ store = S3Store(settings.run_bucket)
 chunks = ChunkCache(store)
 switch = StopSwitch(store)
 circuit = PartnerCircuit(store)
+limits = Limits(DynamoDbTable)
 stream = KinesisStream(settings.row_stream)
 partner = PartnerApiConnections(
     settings.partner_api_url,
@@ -60,4 +63,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             observer=observer,
             switch=switch,
             circuit=circuit if slice_.circuit_breaker else None,
+            limit=limits.of_event(event),
         )

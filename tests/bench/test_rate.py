@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.rate import Counted, choose_parameters
+from bench.rate import Counted
 
 
 def _stats(**changes: Any) -> dict[str, Any]:
@@ -45,10 +45,3 @@ def test_count_names_the_problem_when_it_breaks_the_rate_or_misses_it(changes: d
 
 def test_count_allows_a_burst_when_it_is_in_the_first_second() -> None:
     assert Counted.from_stats(500, _stats(calls_by_second={"10": 900, "11": 500})).find_problems() == []
-
-
-def test_parameters_make_as_many_calls_possible_as_the_limit_in_flight() -> None:
-    chosen = choose_parameters(500, 800)
-
-    most = int(chosen["ChunkConcurrency"]) * int(chosen["SliceConcurrency"]) * int(chosen["CallsInFlight"])
-    assert most == int(chosen["PartnerCallsInFlight"]) == 800

@@ -1,7 +1,10 @@
 """docs/reference/observability.md says what a log line holds, and reports rely on it."""
 
+import asyncio
+import contextlib
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
+from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import SyncedRow
 from express_batch.sync_users import Invocation, sync_users
@@ -25,6 +29,7 @@ from express_batch.write_rows import write_rows
 from tests.fakes.database import LedgerDatabase
 from tests.fakes.deliveries import RUN, make_event, make_record
 from tests.fakes.job import ValueJob
+from tests.fakes.limit_table import MemoryTable
 from tests.fakes.object_store import MemoryStore
 from tests.fakes.observer import RecordingObserver
 from tests.fakes.partner import ScriptedPartner, VirtualRunner
@@ -75,11 +80,39 @@ def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) ->
     )
 
 
-def sync_now(store: MemoryStore, observer: RecordingObserver) -> None:
+def wait_for_slots(store: MemoryStore, observer: RecordingObserver) -> None:
+    """Another slice has the lane for some seconds."""
+    table = MemoryTable()
+    sync_now(store, RecordingObserver(), limited_to(table, 1))
+    sync_now(store, observer, limited_to(table, 1), deadline=time.time() + 200)
+
+
+def limited_to(table: MemoryTable, calls_per_second: int) -> SliceLimit:
+    """The limit of a slice in an environment of its own, by the clock of the loop that calls."""
+
+    def now() -> float:
+        with contextlib.suppress(RuntimeError):
+            return began + asyncio.get_running_loop().time()
+        return began
+
+    began = time.time()
+    limit = {"table": "t", "partner": "p", "calls_per_second": calls_per_second, "calls_in_flight": 0}
+    found = Limits(lambda _: table, now).of_event({"limit": limit})
+    assert found is not None
+    return found
+
+
+def sync_limited(store: MemoryStore, observer: RecordingObserver) -> None:
+    sync_now(store, observer, limited_to(MemoryTable(), 500))
+
+
+def sync_now(
+    store: MemoryStore, observer: RecordingObserver, limit: SliceLimit | None = None, deadline: float | None = None
+) -> None:
     store.put(chunk_key(RUN, 0), encode_chunk(RUN, 0, USERS))
     observer.identify(run_id=RUN, chunk=0)
     sync_users(
-        Slice(RUN, 0, 0, 2),
+        Slice(RUN, 0, 0, 2, deadline),
         invocation=Invocation("request-1", 60.0),
         job=ValueJob(),
         calls_in_flight=2,
@@ -88,6 +121,7 @@ def sync_now(store: MemoryStore, observer: RecordingObserver) -> None:
         stream=MemoryStream(),
         partner=VirtualRunner(ScriptedPartner({"/u0": [{"value": 1}], "/u1": [ApiRejectedError("404")]})),
         observer=observer,
+        limit=limit,
     )
 
 
@@ -153,8 +187,8 @@ def list_first(store: MemoryStore, observer: RecordingObserver) -> None:
 def told() -> dict[str, dict[str, Any]]:
     """{message: keys} of every line of a run that meets everything once."""
     store, lines = MemoryStore(), {}
-    circuit = (find_down, probe_now, probe_again)
-    for step in (wait_now, refuse_now, list_first, list_now, sync_now, *circuit, write_now, close_now):
+    circuit, limit = (find_down, probe_now, probe_again), (wait_for_slots, sync_limited)
+    for step in (wait_now, refuse_now, list_first, list_now, *limit, sync_now, *circuit, write_now, close_now):
         observer = RecordingObserver()
         if step is list_now and store.objects:
             store.put(f"runs/{RUN}/started.json", json.dumps({"execution": "another"}).encode())

@@ -28,6 +28,10 @@ def read_definition(**substitutions: str | int) -> dict[str, Any]:
         "SyncUsersTimeoutSeconds": 60,
         "CloseRunWaitSeconds": 30,
         "CircuitBreaker": "ENABLED",
+        "CallsPerSecond": 0,
+        "PartnerCallsInFlight": 0,
+        "PartnerName": "loyalty",
+        "PartnerLimitTableName": "limits",
     } | substitutions
     text = re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), DEFINITION.read_text(encoding="utf-8"))
     definition: dict[str, Any] = json.loads(text)

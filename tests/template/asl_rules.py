@@ -33,7 +33,7 @@ _SERVICE_ERROR = re.compile(
 _EXPRESSION = re.compile(r"\{%\s*(.+?)\s*%\}", re.DOTALL)
 _SUM = re.compile(r"\$\{([A-Za-z0-9_]+)\}(?:\s*\+\s*(\d+))?")
 # What an iteration may hand on of its result: one count out of a function's answer, and the sum of such counts.
-_COUNT = re.compile(r"\{% \$states\.result\.Payload\.synced %\}|\{% \$sum\(\[\$states\.result\.synced\]\) %\}")
+_COUNT = re.compile(r"\{% \$states\.input\.synced %\}|\{% \$sum\(\[\$states\.result\.synced\]\) %\}")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def test_schedule_hands_on_its_time_and_loses_no_start() -> None:
 
 
 @pytest.mark.parametrize(
-    "resource_type", ["AWS::S3::Bucket", "AWS::Kinesis::Stream", "AWS::SQS::Queue", "AWS::Logs::LogGroup"]
+    "resource_type",
+    ["AWS::S3::Bucket", "AWS::Kinesis::Stream", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::DynamoDB::Table"],
 )
 def test_resources_that_hold_data_say_what_becomes_of_it(resource_type: str) -> None:
     for name, item in _of_type(resource_type).items():

@@ -40,6 +40,21 @@ def test_template_samples_nothing_when_tracing_is_off(tmp_path: Path) -> None:
     }
 
 
+LIMITED = {**EXISTING_PROXY, "CallsPerSecond": "500"}
+
+
+@pytest.mark.parametrize("limit", [{"CallsPerSecond": "500"}, {"PartnerCallsInFlight": "800"}])
+def test_template_makes_the_table_of_limits_when_calls_are_limited_and_no_other_table_is_named(
+    tmp_path: Path, limit: dict[str, str]
+) -> None:
+    unlimited = set(plan_project(EXISTING_PROXY, tmp_path).resources)
+    limited = set(plan_project({**EXISTING_PROXY, **limit}, tmp_path).resources)
+    sharing = set(plan_project({**LIMITED, **limit, "PartnerLimitTableName": "theirs"}, tmp_path).resources)
+
+    assert limited - unlimited == {"PartnerLimitTable"}
+    assert sharing == unlimited
+
+
 def test_template_makes_what_applies_the_schema_when_a_user_for_it_is_named(tmp_path: Path) -> None:
     without = plan_project(EXISTING_PROXY, tmp_path)
     given = plan_project({**EXISTING_PROXY, "MigrationUser": "express_batch_migrator"}, tmp_path)

@@ -9,6 +9,7 @@ from express_batch.errors import (
     ApiTimeoutError,
     ApiUnreachableError,
     CircuitOpenError,
+    LimitReachedError,
     MalformedAnswerError,
     PartnerApiError,
     StoppedError,
@@ -53,7 +54,7 @@ def test_breaker_takes_whatever_is_answered_as_an_answer(error: PartnerApiError 
     assert end(breaker, range(100), 0.0, error) + end(breaker, range(100), LONG, error) == []
 
 
-@pytest.mark.parametrize("error", [StoppedError("stop"), CircuitOpenError("open")])
+@pytest.mark.parametrize("error", [StoppedError("stop"), CircuitOpenError("open"), LimitReachedError("rate")])
 def test_breaker_counts_no_call_that_did_not_begin(error: PartnerApiError) -> None:
     breaker = Breaker()
     end(breaker, range(20), 0.0)

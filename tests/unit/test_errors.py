@@ -19,7 +19,7 @@ CLASSES = {
 # What may leave each function that the state machine calls, as the docstrings of their logic say.
 RETRYABLE_OF = {
     "ListUsers": {"DatabaseUnavailableError", "StorageUnavailableError"},
-    "SyncUsers": {"StorageUnavailableError", "StreamUnavailableError"},
+    "SyncUsers": {"LimitUnavailableError", "StorageUnavailableError", "StreamUnavailableError"},
     "CloseRun": {"DatabaseUnavailableError", "StorageUnavailableError"},
 }
 MODULE_OF = {"ListUsers": "list_users", "SyncUsers": "sync_users", "CloseRun": "close_run"}

@@ -8,16 +8,25 @@ from typing import Any
 import pytest
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice, encode_chunk
-from express_batch.errors import ApiRejectedError, ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError
+from express_batch.errors import (
+    ApiRejectedError,
+    ChunkUnreadableError,
+    JobFailedError,
+    LimitUnavailableError,
+    StorageUnavailableError,
+    StreamUnavailableError,
+)
 from express_batch.failures import read_failures
 from express_batch.job_contract import User
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.run_layout import CIRCUIT_KEY, STOP_KEY, chunk_key, failures_prefix
+from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import decode_record
 from express_batch.sync_users import Invocation, sync_users
 
 from tests.fakes.job import ValueJob
+from tests.fakes.limit_table import MemoryTable
 from tests.fakes.object_store import MemoryStore
 from tests.fakes.observer import RecordingObserver
 from tests.fakes.partner import ScriptedPartner, VirtualRunner
@@ -39,6 +48,7 @@ class Stage:
         self.observer = RecordingObserver(TRACE, traced_calls=2)
         self.switch: StopSwitch | None = None
         self.circuit: PartnerCircuit | None = None
+        self.limit: SliceLimit | None = None
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -52,7 +62,7 @@ class Stage:
         seconds_left: float = 60.0,
         deadline: float | None = None,
         run_id: str = RUN,
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         return sync_users(
             Slice(run_id, 3, start, end, deadline),
             invocation=Invocation(attempt, seconds_left),
@@ -65,6 +75,7 @@ class Stage:
             observer=self.observer,
             switch=self.switch,
             circuit=self.circuit,
+            limit=self.limit,
         )
 
     @property
@@ -330,3 +341,89 @@ def test_slice_asks_nobody_about_the_circuit_where_there_is_no_breaker() -> None
 
     assert stage.sync() == {"synced": 4, "failed": 0}
     assert CIRCUIT_KEY not in stage.store.reads
+
+
+def limited(table: MemoryTable, now: float = 1_795_000_000.0, **limit: int) -> SliceLimit:
+    """The limit of a slice whose environment knows nothing yet."""
+    options = {"table": "limits", "partner": "loyalty", "calls_per_second": 0, "calls_in_flight": 0, **limit}
+    found = Limits(lambda _: table, lambda: now).of_event({"limit": options})
+    assert found is not None
+    return found
+
+
+def test_slice_that_has_to_wait_returns_its_lease_and_has_done_nothing_else() -> None:
+    stage, table = Stage(), MemoryTable()
+    limited(table, calls_per_second=1).take_turn(
+        Slice(RUN, 3, 0, 10), holder="a", calls_in_flight=10, seconds_left=60.0, waits_until=None
+    )
+    stage.limit = limited(table, calls_per_second=1)
+    stage.store.reads.clear()
+
+    answer = stage.sync(deadline=1_795_000_200.0)
+
+    assert set(answer) == {"wait_seconds", "lease"}
+    assert answer["wait_seconds"] >= 9
+    assert answer["lease"]["calls"] == 4
+    assert (stage.store.reads, stage.stream.entries, stage.failure_keys) == ([], [], [])
+    assert stage.observer.line("slice waits")["wait_seconds"] == answer["wait_seconds"]
+
+
+def test_slice_calls_with_no_more_permits_than_it_got_and_gives_them_back() -> None:
+    stage, table = Stage(), MemoryTable()
+    stage.limit = limited(table, calls_in_flight=3)
+
+    assert stage.sync() == {"synced": 4, "failed": 0}
+
+    assert table.items["loyalty#in-flight"] == {"changes": 1}
+    assert table.reads + table.writes == 3
+
+
+def test_permits_are_given_back_when_the_slice_fails() -> None:
+    stage, table = Stage(), MemoryTable()
+    stage.limit = limited(table, calls_in_flight=3)
+    stage.script["/u3"] = [KeyError("a bug of the job")]
+
+    with pytest.raises(JobFailedError):
+        stage.sync()
+
+    assert table.items["loyalty#in-flight"] == {"changes": 1}
+
+
+def test_nobody_is_called_and_the_slice_is_repeated_when_the_table_is_away() -> None:
+    stage, table = Stage(), MemoryTable()
+    table.is_away = True
+    stage.limit = limited(table, calls_per_second=500)
+
+    with pytest.raises(LimitUnavailableError):
+        stage.sync()
+    assert (stage.stream.entries, stage.failure_keys) == ([], [])
+
+
+def test_users_that_no_slot_is_left_for_fail_by_name() -> None:
+    # GIVEN a lane that is taken until after the run's end
+    stage, table, now = Stage(), MemoryTable(), time.time()
+    limited(table, now, calls_per_second=1).take_turn(
+        Slice(RUN, 3, 0, 250), holder="a", calls_in_flight=10, seconds_left=600.0, waits_until=None
+    )
+    stage.limit = limited(table, now, calls_per_second=1)
+
+    assert stage.sync(deadline=now + 200) == {"synced": 0, "failed": 4}
+    assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {
+        "LimitReachedError"
+    }
+
+
+@pytest.mark.parametrize("key", [STOP_KEY, CIRCUIT_KEY])
+def test_slice_takes_no_slots_and_does_not_wait_when_nobody_is_to_be_called_for(key: str) -> None:
+    # GIVEN a lane that is taken for a while, so that a slice would have to wait
+    stage, table = Stage(), MemoryTable()
+    limited(table, calls_per_second=1).take_turn(
+        Slice(RUN, 3, 0, 10), holder="a", calls_in_flight=10, seconds_left=60.0, waits_until=None
+    )
+    stage.limit = limited(table, calls_per_second=1)
+    stage.switch, stage.circuit = StopSwitch(stage.store), PartnerCircuit(stage.store)
+    stage.store.put(key, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+    before = table.reads + table.writes
+
+    assert stage.sync(deadline=1_795_000_200.0) == {"synced": 0, "failed": 4}
+    assert table.reads + table.writes == before

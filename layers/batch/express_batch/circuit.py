@@ -12,6 +12,7 @@ from express_batch.errors import (
     ApiTimeoutError,
     ApiUnreachableError,
     CircuitOpenError,
+    LimitReachedError,
     PartnerApiError,
     StoppedError,
 )
@@ -19,7 +20,7 @@ from express_batch.errors import (
 # A 429 is an answer, as is a refusal or a malformed one: the partner is there.
 DOWN_ERRORS = (ApiServerError, ApiTimeoutError, ApiUnreachableError)
 # Raised before a request of the call went out: they say nothing of the partner.
-UNCALLED_ERRORS = (StoppedError, CircuitOpenError)
+UNCALLED_ERRORS = (StoppedError, CircuitOpenError, LimitReachedError)
 
 RECENT_USERS = 20
 LEAST_USERS = 10

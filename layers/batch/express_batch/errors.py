@@ -3,6 +3,7 @@
 BatchError
 ├── RetryableError                  the same call may succeed later; state machines list each leaf by name
 │   ├── DatabaseUnavailableError    no connection, or lost in mid-transaction
+│   ├── LimitUnavailableError       the table of the partner's limits did not answer, so nobody may call
 │   ├── StorageUnavailableError     S3 did not answer, or throttled
 │   └── StreamUnavailableError      Kinesis did not take all records in the time there was
 └── PermanentError                  repeating it changes nothing; somebody has to act
@@ -25,6 +26,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiUntrustedError               TLS cannot tell that it is the partner who answers
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
+├── LimitReachedError               the partner's rate leaves no call for this user in the time there is
 ├── TimeLeftError                   the time was over before an answer came
 ├── StoppedError                    an operator stopped the calls before an answer came
 ├── CircuitOpenError                the partner is down for everybody: nobody is called until a probe is answered
@@ -46,6 +48,10 @@ class RetryableError(BatchError):
 
 class DatabaseUnavailableError(RetryableError):
     """The database could not be reached, or the connection broke."""
+
+
+class LimitUnavailableError(RetryableError):
+    """The table of the partner's limits did not answer."""
 
 
 class StorageUnavailableError(RetryableError):
@@ -144,6 +150,10 @@ class ApiRejectedError(PartnerApiError):
 
 class AnswerTooLargeError(PartnerApiError):
     """The answer has more bytes than one may have."""
+
+
+class LimitReachedError(PartnerApiError):
+    """The partner's rate leaves no call for this user in the time there is."""
 
 
 class TimeLeftError(PartnerApiError):

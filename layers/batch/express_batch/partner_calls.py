@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from express_batch.call_gate import CallGate
 from express_batch.call_tally import CallTally
 from express_batch.errors import (
     ApiThrottledError,
@@ -67,13 +68,15 @@ async def fetch_slice(
     is_stopped: bool = False,
     circuit: Circuit | None = None,
     is_open: bool = False,
+    gate: CallGate | None = None,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
     calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit` and `CircuitOpenError`
-    when that opens or `is_open` from the start. `tally` takes each call, by the loop's clock. Raises JobFailedError.
+    when that opens or `is_open` from the start. With a `gate` each request waits for its slot. `tally` takes each call,
+    by the loop's clock. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
     stopping = Stopping()
@@ -90,6 +93,7 @@ async def fetch_slice(
         tally or CallTally(),
         stopping,
         circuit,
+        gate,
     )
     work = enumerate(users, first_position)
     workers = [
@@ -100,11 +104,15 @@ async def fetch_slice(
         watchers = [] if switch is None or is_stopped else [asyncio.ensure_future(stopping.follow_switch(switch))]
         if circuit is not None and not is_open:
             watchers.append(asyncio.ensure_future(stopping.follow_circuit(circuit)))
+        if gate is not None:
+            watchers.append(asyncio.ensure_future(gate.follow_clock()))
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
         for watcher in watchers:
             watcher.cancel()
+        if gate is not None:
+            await gate.end()
         # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
         for outcome in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
@@ -139,6 +147,7 @@ class _SliceCaller:
         tally: CallTally,
         stopping: Stopping,
         circuit: Circuit | None,
+        gate: CallGate | None,
     ) -> None:
         self.rows: list[SyncedRow] = []
         self.failures: list[UserFailure] = []
@@ -152,6 +161,7 @@ class _SliceCaller:
         self.tally = tally
         self._stopping = stopping
         self._circuit = circuit
+        self._gate = gate
         self._column_count = len(job.TABLE.columns)
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
@@ -172,13 +182,16 @@ class _SliceCaller:
         called_at = self._clock()
         while True:
             self._stopping.check()
+            api = self._api if self._gate is None else await self._gate.admit(self._api, self._stopping)
             tally.calls += 1
             started = self._clock()
             try:
-                answer = await self._job.call_api(self._api, user)
+                answer = await self._job.call_api(api, user)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
                 self._note(user, called_at, error)
+                if self._gate is not None and isinstance(error, ApiThrottledError):
+                    self._gate.report_throttled(self._clock() - started, error.retry_after_seconds)
                 if not error.retryable:
                     raise
                 if isinstance(error, ApiThrottledError):

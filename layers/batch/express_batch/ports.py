@@ -1,6 +1,6 @@
 """What the logic needs from outside, as protocols; adapters/ implements them for AWS."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,4 +58,34 @@ class RowStream(Protocol):
 
         Raises StreamUnavailableError when some could not be sent; others may have been.
         """
+        ...
+
+
+Item = Mapping[str, int | str]
+
+
+class LimitTable(Protocol):
+    """The table in which stacks agree how they call their partners. Changes of an item are atomic between callers.
+
+    All methods raise LimitUnavailableError when it does not answer.
+    """
+
+    def read(self, key: str) -> Item:
+        """The item as it was a moment ago; empty when there is none."""
+        ...
+
+    def read_now(self, key: str) -> Item:
+        """The item as it is."""
+        ...
+
+    def advance(self, key: str, name: str, by: int, *, least: int, most: int) -> tuple[bool, Item]:
+        """Add `by` to a number that lies between the two. Whether it did, and the item as it was before."""
+        ...
+
+    def exchange(self, key: str, values: Item, *, name: str, seen: int | None, without: Sequence[str] = ()) -> bool:
+        """Set `values` and take those of `without` away, while the number `name` is still `seen` (None: not there)."""
+        ...
+
+    def remove(self, key: str, name: str) -> None:
+        """Take one attribute away."""
         ...

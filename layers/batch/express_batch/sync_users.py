@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
+from express_batch.slice_turn import SliceLimit, Turn, Wait
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import encode_records
 
@@ -58,19 +59,29 @@ def sync_users(
     observer: Observer,
     switch: StopSwitch | None = None,
     circuit: PartnerCircuit | None = None,
-) -> dict[str, int]:
+    limit: SliceLimit | None = None,
+) -> dict[str, Any]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
     While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError; while `circuit` is
-    open, with CircuitOpenError.
+    open, with CircuitOpenError. Where the partner is limited and it is not this slice's turn yet: {"wait_seconds",
+    "lease"}, and nothing else has been done.
 
-    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, RecordTooLargeError, JobFailedError.
+    Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, LimitUnavailableError,
+    RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
+    turn = Turn(calls_in_flight)
     with observer.span("read chunk"), ThreadPoolExecutor(2) as readers:
         # Side by side, so that the looks at switch and circuit take no time of their own.
         asked = None if switch is None else readers.submit(switch.is_on)
         looked = None if circuit is None else readers.submit(circuit.begin, slice_.run_id)
+        if limit is not None and not _says_yes(asked) and not _says_yes(looked):
+            taken = _take_turn(limit, slice_, invocation, calls_in_flight)
+            if isinstance(taken, Wait):
+                observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
+                return taken.to_output()
+            turn = taken
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
         raise ChunkUnreadableError(
@@ -84,24 +95,30 @@ def sync_users(
 
         async def call(api: PartnerApi) -> SliceAnswers:
             tally = CallTally(observer.traced_calls)
+            seconds = _seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream)
             answers = await fetch_slice(
                 users[slice_.start : slice_.end],
                 first_position=slice_.start,
                 job=job,
                 api=api,
-                calls_in_flight=calls_in_flight,
-                seconds_left=_seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream),
+                calls_in_flight=turn.calls_in_flight,
+                seconds_left=seconds,
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
                 switch=switch,
-                is_stopped=asked is not None and asked.result(),
+                is_stopped=_says_yes(asked),
                 circuit=circuit,
-                is_open=looked is not None and looked.result(),
+                is_open=_says_yes(looked),
+                gate=None if limit is None else limit.open_gate(turn, slice_, seconds),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
             return answers
 
-        answers = partner.run(call)
+        try:
+            answers = partner.run(call)
+        finally:
+            if limit is not None:
+                limit.end_turn(turn, slice_, observer)
         span.describe(calls=answers.tally.latency.summary())
         observer.add_calls(slowest)
     called = time.monotonic()
@@ -146,6 +163,20 @@ def sync_users(
         observer.measure("Count", UsersSynced=len(answers.rows), CallsThrottled=answers.tally.throttled)
         observer.measure_latency(CallLatency=answers.tally.latency)
     return {"synced": len(answers.rows), "failed": len(answers.failures)}
+
+
+def _take_turn(limit: SliceLimit, slice_: Slice, invocation: Invocation, calls_in_flight: int) -> Turn | Wait:
+    return limit.take_turn(
+        slice_,
+        holder=invocation.request_id,
+        calls_in_flight=calls_in_flight,
+        seconds_left=invocation.seconds_left,
+        waits_until=None if slice_.deadline is None else slice_.deadline - SENDING_SECONDS,
+    )
+
+
+def _says_yes(look: Future[bool] | None) -> bool:
+    return look is not None and look.result()
 
 
 def _make_entries(

@@ -1,0 +1,151 @@
+"""The table of the partners' limits in DynamoDB: two operations of its API, GetItem and UpdateItem."""
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+
+from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
+from express_batch.errors import LimitUnavailableError
+from express_batch.ports import Item
+
+# The protocol of https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+_HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
+_TARGET = "DynamoDB_20120810"
+_KEY = "partner"
+ATTEMPTS = 4
+BASE_DELAY_SECONDS = 0.05
+# Worth another attempt besides every 5xx. A change that was made and whose answer was lost is made twice then: slots
+# that nobody uses, never calls that nobody counted.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+_RETRYABLE = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+class DynamoDbTable:
+    """A LimitTable over one table. Its methods raise LimitUnavailableError, whatever keeps the table from answering."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _url(self) -> str:
+        return (find_endpoint("dynamodb") or f"https://dynamodb.{get_region()}.amazonaws.com") + "/"
+
+    @cached_property
+    def _requests(self) -> AwsRequests:
+        return AwsRequests("dynamodb")
+
+    def read(self, key: str) -> Item:
+        """The item as it was a moment ago, at half the price of the item as it is."""
+        return self._get(key, consistent=False)
+
+    def read_now(self, key: str) -> Item:
+        """The item as it is."""
+        return self._get(key, consistent=True)
+
+    def advance(self, key: str, name: str, by: int, *, least: int, most: int) -> tuple[bool, Item]:
+        """Add `by` to a number that lies between the two. Whether it did, and the item as it was before."""
+        done, answer = self._update(
+            key,
+            "SET #name = #name + :by",
+            condition="#name >= :least AND #name <= :most",
+            names={"#name": name},
+            values={":by": by, ":least": least, ":most": most},
+            # The item comes with a refusal, too, at no further cost.
+            ReturnValues="ALL_OLD",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        return done, _decode(answer.get("Attributes" if done else "Item"))
+
+    def exchange(self, key: str, values: Item, *, name: str, seen: int | None, without: Sequence[str] = ()) -> bool:
+        """Set `values` and take those of `without` away, while the number `name` is still `seen` (None: not there)."""
+        names = {"#seen": name} | {f"#set{number}": name for number, name in enumerate(values)}
+        gone = {f"#gone{number}": name for number, name in enumerate(without)}
+        expression = "SET " + ", ".join(f"#set{number} = :set{number}" for number in range(len(values)))
+        if gone:
+            expression += " REMOVE " + ", ".join(gone)
+        given = {f":set{number}": value for number, value in enumerate(values.values())}
+        done, _ = self._update(
+            key,
+            expression,
+            condition="attribute_not_exists(#seen)" if seen is None else "#seen = :seen",
+            names=names | gone,
+            values=given if seen is None else given | {":seen": seen},
+        )
+        return done
+
+    def remove(self, key: str, name: str) -> None:
+        """Take one attribute away."""
+        self._update(key, "REMOVE #name", names={"#name": name})
+
+    def _get(self, key: str, *, consistent: bool) -> Item:
+        _, answer = self._send("GetItem", {"Key": _encode({_KEY: key}), "ConsistentRead": consistent})
+        return _decode(answer.get("Item"))
+
+    def _update(
+        self,
+        key: str,
+        expression: str,
+        *,
+        names: Mapping[str, str],
+        values: Item | None = None,
+        condition: str | None = None,
+        **options: str,
+    ) -> tuple[bool, dict[str, Any]]:
+        request: dict[str, Any] = {"Key": _encode({_KEY: key}), "UpdateExpression": expression, **options}
+        request["ExpressionAttributeNames"] = names
+        if condition is not None:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = _encode(values)
+        return self._send("UpdateItem", request)
+
+    def _send(self, operation: str, request: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+        """False with the answer when the condition did not hold."""
+        body = json.dumps({"TableName": self._name, **request}, separators=(",", ":")).encode()
+        headers = {**_HEADERS, "X-Amz-Target": f"{_TARGET}.{operation}"}
+        cause: BotoCoreError | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                status, answer, _ = self._requests.send("POST", self._url, body, headers)
+            except BotoCoreError as error:
+                problem, cause = f"cannot be reached ({type(error).__name__})", error
+            else:
+                document, cause = _read_document(answer), None
+                if status < 300:
+                    return True, document
+                code = str(document.get("__type", status)).rpartition("#")[2]
+                if code == _CONDITION_FAILED:
+                    return False, document
+                problem = f"answers {operation} with {code}"
+                if status < 500 and code not in _RETRYABLE:
+                    problem += ": check PartnerLimitTableName and this function's role"
+                    break
+            if attempt < ATTEMPTS:
+                time.sleep(random.uniform(0, BASE_DELAY_SECONDS * 2.0**attempt))  # noqa: S311
+        raise LimitUnavailableError(f"table {self._name} {problem}") from cause
+
+
+def _encode(values: Item) -> dict[str, dict[str, str]]:
+    return {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()}
+
+
+def _decode(item: Mapping[str, Mapping[str, str]] | None) -> Item:
+    return {
+        name: int(value["N"]) if "N" in value else value["S"]
+        for name, value in (item or {}).items()
+        if name != _KEY and ("N" in value or "S" in value)
+    }
+
+
+def _read_document(answer: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,172 @@
+"""A slice's turn at a partner whose calls are limited: its slots and its permits, or how long it has to wait for them.
+
+A wait that is worth it is the state machine's, where no function is billed for it: SyncUsers returns what it has taken,
+and is called again when its slots come.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from express_batch.call_gate import CallGate
+from express_batch.call_lanes import Lease
+from express_batch.chunks import Slice
+from express_batch.errors import LimitUnavailableError
+from express_batch.observability import Observer
+from express_batch.partner_clock import MICROSECONDS
+from express_batch.partner_limit import LimitOptions, PartnerLimit, to_microseconds
+from express_batch.partner_permits import PartnerPermits, Permits
+from express_batch.ports import LimitTable
+
+# Called again so early before its first slot, a slice is ready when that comes, after a cold start as well.
+EARLY_SECONDS = 1.0
+SHORTEST_WAIT_SECONDS = 1
+# Until permits may have come free: from one to this.
+PERMIT_WAIT_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Call again in so many seconds, with this lease."""
+
+    seconds: int
+    lease: Lease | None
+
+    def to_output(self) -> dict[str, Any]:
+        """What SyncUsers returns."""
+        return {"wait_seconds": self.seconds, "lease": None if self.lease is None else self.lease.to_event()}
+
+
+@dataclass
+class Turn:
+    """The slice may call now, so many at once."""
+
+    calls_in_flight: int
+    lease: Lease | None = None
+    permits: Permits | None = None
+    gate: CallGate | None = field(default=None, init=False)
+
+
+class Limits:
+    """What an environment knows of limits, kept from invocation to invocation. `open_table` opens one by its name."""
+
+    def __init__(self, open_table: Callable[[str], LimitTable], now: Callable[[], float] = time.time) -> None:
+        self._open_table = open_table
+        self._now = now
+        self._known: dict[LimitOptions, tuple[PartnerLimit | None, PartnerPermits | None]] = {}
+
+    def of_event(self, event: dict[str, Any]) -> "SliceLimit | None":
+        """The limit that a slice's event tells; None where nothing is limited. Raises InvalidEventError."""
+        options = LimitOptions.from_event(event)
+        if options is None:
+            return None
+        if options not in self._known:
+            table = self._open_table(options.table)
+            rate, in_flight = options.calls_per_second, options.calls_in_flight
+            self._known[options] = (
+                PartnerLimit(table, options.partner, rate, lambda: to_microseconds(self._now())) if rate else None,
+                PartnerPermits(table, options.partner, in_flight, now=self._now) if in_flight else None,
+            )
+        lease = event.get("lease")
+        limit, permits = self._known[options]
+        return SliceLimit(limit, permits, None if lease is None else Lease.from_event(lease), self._now)
+
+
+class SliceLimit:
+    """The limit of one slice, and the lease that it was given before."""
+
+    def __init__(
+        self,
+        limit: PartnerLimit | None,
+        permits: PartnerPermits | None,
+        lease: Lease | None,
+        now: Callable[[], float],
+    ) -> None:
+        self._limit = limit
+        self._permits = permits
+        self._lease = lease
+        self._now = now
+
+    def take_turn(
+        self, slice_: Slice, *, holder: str, calls_in_flight: int, seconds_left: float, waits_until: float | None
+    ) -> Turn | Wait:
+        """Slots and permits, as far as there are any.
+
+        `holder` names the invocation, which ends in `seconds_left`. Until `waits_until`, in seconds since 1970, the
+        slice may be called again; None: it may not. Raises LimitUnavailableError.
+        """
+        turn = Turn(calls_in_flight)
+        now = self._now()
+        if self._limit is not None:
+            turn.lease = self._take_lease(
+                self._limit, slice_, now + seconds_left if waits_until is None else waits_until
+            )
+            if turn.lease is None:
+                return turn
+            first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
+            wait = first - now - EARLY_SECONDS
+            if waits_until is not None and wait >= SHORTEST_WAIT_SECONDS and first < waits_until:
+                return Wait(int(wait), turn.lease)
+        if self._permits is not None:
+            wanted = min(calls_in_flight, slice_.end - slice_.start)
+            if self._limit is not None:
+                wanted = min(wanted, self._limit.expect_in_flight(self._permits.most))
+            turn.permits = self._permits.take(holder, wanted, until=now + seconds_left)
+            if turn.permits is None:
+                if waits_until is not None and now + PERMIT_WAIT_SECONDS < waits_until:
+                    return Wait(random.randint(1, PERMIT_WAIT_SECONDS), turn.lease)  # noqa: S311
+                raise LimitUnavailableError("others hold all calls in flight: see PartnerCallsInFlight")
+            turn.calls_in_flight = turn.permits.count
+        return turn
+
+    def open_gate(self, turn: Turn, slice_: Slice, seconds_left: float) -> CallGate | None:
+        """The gate for the slice's calls, which have to end then; None where no rate is set."""
+        if self._limit is not None:
+            until = to_microseconds(self._now() + seconds_left)
+            turn.gate = CallGate(self._limit, turn.lease, users=slice_.end - slice_.start, until=until)
+        return turn.gate
+
+    def end_turn(self, turn: Turn, slice_: Slice, observer: Observer) -> None:
+        """Give back what the slice has held, and tell what its limits came to."""
+        if turn.permits is not None and self._permits is not None:
+            try:
+                self._permits.give_back(turn.permits)
+            except LimitUnavailableError as error:
+                observer.warn("permits not given back", reason=str(error))
+        if turn.gate is None or self._limit is None:
+            return
+        tally = turn.gate.tally
+        if tally.problem is not None:
+            observer.warn("partner limit unreadable", reason=tally.problem)
+        if turn.lease is not None:
+            self._limit.learn(
+                slice_.end - slice_.start,
+                requests=tally.requests,
+                forfeited=tally.forfeited,
+                in_flight=tally.most_in_flight,
+            )
+        observer.log(
+            "partner limited",
+            start=slice_.start,
+            end=slice_.end,
+            slots=0 if turn.lease is None else turn.lease.calls,
+            requests=tally.requests,
+            most_in_flight=tally.most_in_flight,
+            forfeited=tally.forfeited,
+            further_leases=tally.further_leases,
+            waited_seconds=round(tally.waited_seconds, 3),
+            share=self._limit.clock.share / 1000,
+            calls_in_flight=turn.calls_in_flight,
+        )
+
+    def _take_lease(self, limit: PartnerLimit, slice_: Slice, until: float) -> Lease | None:
+        users = slice_.end - slice_.start
+        if self._lease is not None:
+            limit.look()
+            # One that has mostly gone by, as after an attempt that failed, would have to be made up for here.
+            if self._lease.slots_from(limit.clock.read(limit.now())) >= users / 2:
+                return self._lease
+        lane = limit.lanes.of_slice(slice_.chunk, slice_.start, users)
+        return limit.take_slots(users, lane, until=to_microseconds(until))
