@@ -14,10 +14,11 @@ from tests.local.operator_command import OperatorCommand
 from tests.local.test_controls import await_calls, start_run
 from tests.local.test_whole_runs import expected_rows, read_rows
 
-USERS = 3_000
+USERS = 1_500
 CALLS_IN_FLIGHT = 5
 ENVIRONMENTS = 4
 CALLERS = CALLS_IN_FLIGHT * ENVIRONMENTS
+ATTEMPTS_A_SECOND = 6  # of a caller: five in 0.75 s of pauses, on the average, and their calls
 PROBE_CALLS = 3
 LATENCY_MS = 20
 CIRCUIT = "control/circuit.json"
@@ -25,7 +26,7 @@ CIRCUIT = "control/circuit.json"
 
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[BackgroundStack]:
-    """3,000 users of which at most 20 are called for at once, so that a run takes some seconds."""
+    """1,500 users of which at most 20 are called for at once, so that a run takes some seconds."""
     parameters = {
         "ChunkSize": "500", "CloseRunWaitSeconds": "10", "CallsInFlight": str(CALLS_IN_FLIGHT), "ChunkConcurrency": "2",
         "SliceConcurrency": "2", "RunOverlap": "both",
@@ -74,9 +75,9 @@ def test_calls_end_when_the_partner_goes_down_and_the_next_run_probes_first(stac
     opened = len(lines_of(stack, "circuit opened"))
     account = run_into_the_outage(stack).output
 
-    # THEN it stops calling: two seconds of callers who repeat later and later, one more until all have looked
+    # THEN it stops calling: a second until the window is full of failures, two that they last, one until all have looked
     failed = account["failed_by_reason"]
-    assert stack.calls() < 4 * 1000 / LATENCY_MS * CALLERS
+    assert stack.calls() < 1.5 * 4 * ATTEMPTS_A_SECOND * CALLERS
     assert failed["CircuitOpenError"] > USERS / 2
     # AND everybody is written or listed as failed
     assert (account["status"], account["users_missing"]) == ("PARTIAL", 0)
