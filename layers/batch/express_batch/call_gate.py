@@ -16,7 +16,7 @@ from express_batch.stopping import Stopping
 
 # A request that would go out later than this after its slot takes a later one: what a busy or frozen environment was
 # kept from sending must not go out at once, on top of what others send then.
-LATE_MICROSECONDS = 60_000
+LATE_MICROSECONDS = 40_000
 # Repeats and late requests ask for further slots together.
 GATHER_SECONDS = 0.05
 NO_SLOT = "the partner's rate leaves no call in the time there is: see CallsPerSecond"

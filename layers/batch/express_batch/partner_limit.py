@@ -22,7 +22,7 @@ MAX_RATE = 1_000_000
 # In a busy lane the slots come later anyhow.
 LEAD_MICROSECONDS = 1_000_000
 REPEAT_LEAD_MICROSECONDS = 200_000
-FRESH_MICROSECONDS = 3_000_000  # for so long the lanes are likely to be as they were
+FRESH_MICROSECONDS = 1_500_000  # for so long the lanes are likely to be as they were
 ATTEMPTS = 10  # each further one means that another environment has just begun the lane
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
 SLICE_WEIGHT = 0.3
@@ -80,7 +80,7 @@ class PartnerLimit:
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
 
-        In `lane`, or in one that was free by a whole slice sooner when this environment looked last.
+        In `lane`, or in one that was free sooner by half a slice when this environment looked last.
         Raises LimitUnavailableError.
         """
         calls = max(users, round(users * self._calls_a_user))
