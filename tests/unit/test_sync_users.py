@@ -388,3 +388,15 @@ def test_users_that_no_slot_is_left_for_fail_by_name() -> None:
     assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {
         "LimitReachedError"
     }
+
+
+def test_no_slot_is_taken_when_calls_are_stopped() -> None:
+    stage, table = Stage(), MemoryTable()
+    stage.store.put(STOP_KEY, b"{}")
+    stage.switch = StopSwitch(stage.store)
+    stage.limit = limited(table, calls_per_second=500, calls_in_flight=10)
+
+    assert stage.sync() == {"synced": 0, "failed": 4}
+
+    assert (table.items, table.reads) == ({}, 0)
+    assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {"StoppedError"}

@@ -69,7 +69,8 @@ def sync_users(
     """
     started_at, started = time.time(), time.monotonic()
     turn = Turn(calls_in_flight)
-    if limit is not None:
+    # Who will not be called for needs no slots, and the run ends the sooner.
+    if limit is not None and not (switch is not None and switch.is_on()):
         taken = limit.take_turn(
             slice_,
             holder=invocation.request_id,
