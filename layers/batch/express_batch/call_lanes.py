@@ -85,13 +85,14 @@ class Lanes:
         return f"lane{(chunk + start // users) % self.count}"
 
     def choose(self, lane: str, item: Mapping[str, int], now: int, calls: int) -> str:
-        """`lane`, unless another one is free sooner by half of the time of these calls. `now` by the partner's clock.
+        """`lane`, unless that is the last to be free, by the time of these calls: then the one that is free soonest.
 
-        Not by less: others that look at the same moment would all choose that one.
+        The last alone, or slices that end together would all take the same. `now` by the partner's clock.
         """
         wait = {name: max(item.get(name, 0), now) - now for name in self.gaps if name != REPEATS}
         soonest = min(wait, key=lambda name: wait[name])
-        return soonest if wait[lane] - wait[soonest] >= calls * self.gaps[lane] / 2 else lane
+        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= calls * self.gaps[lane]
+        return soonest if is_last else lane
 
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:
         """The lane where so many calls are done first, as the item was known last. `now` by the partner's clock."""
