@@ -85,8 +85,13 @@ class Counted:
 
 
 def choose_parameters(rate: int, in_flight: int) -> dict[str, str]:
-    """The limits; without them the template's own defaults would let 16,000 calls be in flight."""
-    return {"CallsPerSecond": str(rate), "PartnerCallsInFlight": str(in_flight)}
+    """The limits, and the template's own concurrency, by which 16,000 calls could be in flight without them."""
+    return {
+        "CallsPerSecond": str(rate),
+        "PartnerCallsInFlight": str(in_flight),
+        "ChunkConcurrency": "8",
+        "SliceConcurrency": "8",
+    }
 
 
 async def measure(rate: int, users: int, latency_ms: float, parameters: dict[str, str]) -> Counted:

@@ -19,6 +19,7 @@ def cost(
     users_per_invocation: Annotated[int, typer.Option(help="The template's UsersPerInvocation.")] = 250,
     memory_mb: Annotated[int, typer.Option(help="The template's SyncUsersMemorySize.")] = 512,
     shards: Annotated[int, typer.Option(help="The template's ShardCount.")] = 1,
+    calls_per_second: Annotated[int, typer.Option(min=0, help="The template's CallsPerSecond; 0 is no limit.")] = 0,
     metrics: Annotated[bool, typer.Option(help="The template's Metrics.")] = Watching.metrics,
     alarms: Annotated[bool, typer.Option(help="The template's Alarms.")] = Watching.alarms,
     dashboard: Annotated[bool, typer.Option(help="The template's Dashboard.")] = Watching.dashboard,
@@ -49,6 +50,7 @@ def cost(
         calls_in_flight=users_per_invocation,
         memory_mb=memory_mb,
         shards=shards,
+        calls_per_second=calls_per_second,
         watching=Watching(metrics, alarms, dashboard, traced_share),
     )
     estimate = estimate_cost(work)

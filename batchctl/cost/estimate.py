@@ -17,6 +17,10 @@ WRITES_A_SECOND = 5  # WriteRows' batches while a run's rows arrive
 WRITE_SECONDS = 0.05
 SWITCH_SECONDS = 1.0  # between two looks at the kill switch, in each SyncUsers environment
 LIST_SECONDS, CLOSE_SECONDS = 2.0, 3.0
+# Under CallsPerSecond (docs/reference/partner-limit.md): what each slice asks of the table, and how fast its lane is.
+LEASE_WRITES = 1
+LANE_CALLS_A_SECOND = 117
+EARLY_SECONDS = 1.5  # in an environment before the first slot, on average
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Workload:
     concurrency: int = 32  # SyncUsers environments at once
     memory_mb: int = 512
     shards: int = 1
+    calls_per_second: int = 0  # 0: no limit
     watching: Watching = field(default_factory=Watching)
 
 
@@ -71,13 +76,21 @@ def estimate_cost(work: Workload) -> Estimate:
         waves * work.api_latency_ms / 1000, work.api_latency_ms / 1000 + cpu_seconds
     )
     sync_seconds = math.ceil(slices / work.concurrency) * slice_seconds
+    table_reads = table_writes = 0.0
+    if work.calls_per_second:
+        lane_seconds = users / min(LANE_CALLS_A_SECOND, work.calls_per_second)
+        slice_seconds = max(slice_seconds, EARLY_SECONDS + lane_seconds + work.api_latency_ms / 1000)
+        sync_seconds = max(sync_seconds, work.users / work.calls_per_second)
+        # One look when it is called again, and one for each second in which it calls.
+        table_writes, table_reads = slices * LEASE_WRITES, slices * (1 + math.floor(slice_seconds)) / 2
+    environments = min(slices, work.concurrency, math.ceil(slices * slice_seconds / sync_seconds))
     run_seconds = LIST_SECONDS + sync_seconds + CLOSE_SECONDS
-    writes = math.ceil(sync_seconds * WRITES_A_SECOND) * work.shards
+    writes = min(slices, math.ceil(sync_seconds * WRITES_A_SECOND) * work.shards)
     chunks = math.ceil(work.users / work.chunk_size)
     # Once a second in each environment, however many slices it takes in that time.
-    switch_looks = min(slices, work.concurrency) * max(1.0, sync_seconds / SWITCH_SECONDS)
+    switch_looks = environments * max(1.0, sync_seconds / SWITCH_SECONDS)
     # The circuit is looked at once in each environment, while all is well.
-    circuit_looks = min(slices, work.concurrency)
+    circuit_looks = environments
     put_units = slices * math.ceil(users * ROW_BYTES / prices.PUT_UNIT_BYTES)
 
     lambda_gb_seconds = (
@@ -103,6 +116,10 @@ def estimate_cost(work: Workload) -> Estimate:
             ),
         ),
         Line("Kinesis PUT units", runs * put_units * prices.PUT_UNIT),
+        Line(
+            "DynamoDB, for CallsPerSecond",
+            runs * (table_writes * prices.TABLE_WRITE + table_reads * prices.TABLE_READ),
+        ),
         *estimate_watching(work.watching, runs, slices, writes),
         Line("Kinesis shards", work.shards * prices.SHARD_HOUR * prices.HOURS_A_MONTH, fixed=True),
         Line("RDS Proxy (can be shared)", 2 * prices.PROXY_VCPU_HOUR * prices.HOURS_A_MONTH, fixed=True),

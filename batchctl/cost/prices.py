@@ -14,6 +14,9 @@ PUT_UNIT_BYTES = 25 * 1024
 # https://aws.amazon.com/s3/pricing/
 S3_PUT = 0.005 / 1000
 S3_GET = 0.0004 / 1000
+# https://aws.amazon.com/dynamodb/pricing/on-demand/ (an eventually consistent read is half a unit)
+TABLE_WRITE = 0.625 / 1_000_000
+TABLE_READ = 0.125 / 1_000_000
 # https://aws.amazon.com/rds/proxy/pricing/ (at least 2 vCPU), https://aws.amazon.com/rds/mysql/pricing/ (db.t4g.micro)
 PROXY_VCPU_HOUR = 0.015
 DATABASE_MICRO_HOUR = 0.019

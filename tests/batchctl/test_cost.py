@@ -42,8 +42,19 @@ def test_lambda_line_is_what_its_price_makes_of_it() -> None:
     )
 
     slice_seconds = 0.05 + 1.0 + 0.0004 / (1024 / 1769)
-    gb_seconds = slice_seconds + 0.5 * (2.0 + 6 * 0.05) + 0.25 * 3.0
-    assert estimate.lines[0].usd == pytest.approx(730 * (gb_seconds * 0.0000133334 + 9 * 0.0000002))
+    gb_seconds = slice_seconds + 0.5 * (2.0 + 1 * 0.05) + 0.25 * 3.0
+    assert estimate.lines[0].usd == pytest.approx(730 * (gb_seconds * 0.0000133334 + 4 * 0.0000002))
+
+
+def test_limit_costs_its_requests_and_the_time_of_its_slices_and_nothing_when_it_is_off() -> None:
+    def lines(rate: int) -> dict[str, float]:
+        return {line.name: line.usd for line in estimate_cost(Workload(calls_per_second=rate)).lines}
+
+    table = "DynamoDB, for CallsPerSecond"
+    # 4,380 runs of 120 slices: a write each, and half a unit for each of 4 looks.
+    assert lines(500)[table] == pytest.approx(4380 * 120 * (0.625e-6 + 4 * 0.5 * 0.125e-6), rel=0.05)
+    assert lines(500)["Lambda"] > 2 * lines(0)["Lambda"]
+    assert lines(0)[table] == 0
 
 
 def test_watching_is_counted_apart_and_costs_what_its_prices_make_of_it() -> None:

@@ -86,6 +86,17 @@ def test_slices_of_a_run_take_all_lanes_in_turn() -> None:
     assert set(taken) == set(lanes.gaps) - {REPEATS}
 
 
+def test_slice_takes_a_lane_that_is_free_sooner_by_a_whole_slice() -> None:
+    limit = World(500).limits[0]
+    limit.take_slots(250, "lane1", until=NOW + HOUR)
+
+    lease = limit.take_slots(250, "lane1", until=NOW + HOUR)
+
+    assert lease is not None
+    assert lease.lane != "lane1"
+    assert lease.start == NOW + SECOND
+
+
 def test_lease_begins_where_the_one_before_ends_when_the_lane_is_taken() -> None:
     world = World(500, environments=2)
 
@@ -110,7 +121,8 @@ def test_lane_that_was_idle_begins_now() -> None:
 def test_lease_costs_one_request_when_its_lane_is_busy() -> None:
     world = World(500)
     limit = world.limits[0]
-    limit.take_slots(250, "lane1", until=NOW + HOUR)
+    for number in range(4):
+        limit.take_slots(250, f"lane{number}", until=NOW + HOUR)
     world.table.reads = world.table.writes = 0
 
     for _ in range(10):

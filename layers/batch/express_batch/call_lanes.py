@@ -84,6 +84,16 @@ class Lanes:
         """The lane of a slice: a run's slices take all lanes in turn, and nobody has to ask which is free."""
         return f"lane{(chunk + start // users) % self.count}"
 
+    def choose(self, lane: str, item: Mapping[str, int], now: int, calls: int) -> str:
+        """`lane`, unless that is the last to be free, by the time of these calls: then the one that is free soonest.
+
+        The last alone, or slices that end together would all take the same. `now` by the partner's clock.
+        """
+        wait = {name: max(item.get(name, 0), now) - now for name in self.gaps if name != REPEATS}
+        soonest = min(wait, key=lambda name: wait[name])
+        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= calls * self.gaps[lane]
+        return soonest if is_last else lane
+
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:
         """The lane where so many calls are done first, as the item was known last. `now` by the partner's clock."""
         return min(self.gaps, key=lambda name: max(item.get(name, 0), now) + calls * self.gaps[name])

@@ -22,6 +22,7 @@ MAX_RATE = 1_000_000
 # In a busy lane the slots come later anyhow.
 LEAD_MICROSECONDS = 1_000_000
 REPEAT_LEAD_MICROSECONDS = 200_000
+FRESH_MICROSECONDS = 1_500_000  # for so long the lanes are likely to be as they were
 ATTEMPTS = 10  # each further one means that another environment has just begun the lane
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
 SLICE_WEIGHT = 0.3
@@ -71,6 +72,7 @@ class PartnerLimit:
         self.now = now or (lambda: time.time_ns() // 1000)
         self.clock = PartnerClock()
         self._item: dict[str, int] = {}
+        self._seen_at = 0
         self._lock = threading.Lock()
         self._calls_a_user = 1.0
         self._most_in_flight: int | None = None
@@ -78,9 +80,13 @@ class PartnerLimit:
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
 
+        In `lane`, or in one that was free sooner by a whole slice when this environment looked last.
         Raises LimitUnavailableError.
         """
-        return self._take(lane, max(users, round(users * self._calls_a_user)), until, LEAD_MICROSECONDS)
+        calls = max(users, round(users * self._calls_a_user))
+        if self.now() - self._seen_at < FRESH_MICROSECONDS:
+            lane = self.lanes.choose(lane, self._item, self.clock.read(self.now()), calls)
+        return self._take(lane, calls, until, LEAD_MICROSECONDS)
 
     def take_more(self, calls: int, *, until: int) -> Lease | None:
         """Slots for repeats, where they come first. Raises LimitUnavailableError."""
@@ -138,7 +144,7 @@ class PartnerLimit:
             self._remember(item)
             free = self._item.get(lane)
             if done and free is not None:
-                return Lease(lane, free, gap, calls)
+                return self._note(Lease(lane, free, gap, calls))
             if self.clock != clock:
                 continue
             if least >= most or (free is not None and free > most):
@@ -147,13 +153,18 @@ class PartnerLimit:
                 continue  # another environment has begun the lane at this moment
             values: Item = {lane: least + calls * gap}
             if self._table.exchange(self._partner, values, name=lane, seen=free):
-                return Lease(lane, least, gap, calls)
+                return self._note(Lease(lane, least, gap, calls))
         raise LimitUnavailableError(f"{self._partner}: {lane} changed {ATTEMPTS} times while a lease was taken")
+
+    def _note(self, lease: Lease) -> Lease:
+        with self._lock:
+            self._item = {**self._item, lease.lane: lease.end}
+        return lease
 
     def _remember(self, item: Item) -> None:
         numbers = {name: value for name, value in item.items() if isinstance(value, int)}
         with self._lock:
-            self._item = numbers
+            self._item, self._seen_at = numbers, self.now()
             clock = PartnerClock.from_item(numbers)
             if clock.changes >= self.clock.changes:
                 self.clock = clock
