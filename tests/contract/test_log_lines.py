@@ -13,6 +13,7 @@ from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import ApiRejectedError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
+from express_batch.retention import Retention
 from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
 from express_batch.stream_record import SyncedRow
 from express_batch.sync_users import Invocation, sync_users
@@ -105,7 +106,7 @@ def close_now(store: MemoryStore, observer: RecordingObserver) -> None:
         ClosingRequest.from_event({**LISTING, "execution_started_at": START["execution_started_at"]}),
         tenant_group="blue",
         wait_seconds=0.0,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=LedgerDatabase(),
         store=store,
         observer=observer,
