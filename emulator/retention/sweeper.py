@@ -1,0 +1,61 @@
+"""Goes round once an hour: objects by the rules of their buckets, log lines and stream records by their retention."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+
+from emulator.errors import AwsError
+from emulator.retention.calendar import Calendar
+from emulator.retention.lifecycle import LifecycleSweeper
+from emulator.services.kinesis import KinesisService
+from emulator.services.logs import LogsService
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What went."""
+
+    objects: int
+    log_bytes: int
+    records: int
+
+
+class RetentionSweeper:
+    """`sweep` does one round; `start` does one at an interval until `close`."""
+
+    def __init__(
+        self, lifecycle: LifecycleSweeper, logs: LogsService, kinesis: KinesisService, calendar: Calendar
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._logs = logs
+        self._kinesis = kinesis
+        self._calendar = calendar
+        self._task: asyncio.Task[None] | None = None
+
+    async def sweep(self) -> Swept:
+        """One round. Raises AwsError."""
+        objects = await self._lifecycle.sweep()
+        log_bytes = await self._logs.expire(self._calendar)
+        return Swept(objects, log_bytes, self._kinesis.expire(self._calendar))
+
+    def start(self, interval_seconds: float) -> None:
+        """Sweep now and then, beside everything else."""
+        self._task = asyncio.get_running_loop().create_task(self._sweep_at(interval_seconds))
+
+    async def close(self) -> None:
+        """Return when no round is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _sweep_at(self, interval_seconds: float) -> None:
+        while True:
+            await asyncio.sleep(interval_seconds)
+            try:
+                await self.sweep()
+            except AwsError:  # a service that is just being restarted; the next round takes what is left
+                _logger.warning("a round of the retention failed", exc_info=True)
