@@ -68,7 +68,7 @@ def judge(measure: Measure, runs: int) -> Growth:
 
 
 def find_slope(samples: Sequence[tuple[int, float]]) -> float:
-    """The median of the slopes of all pairs (Theil and Sen): outliers, as of a server just restarted, move it little."""
+    """The median of the slopes of all pairs (Theil and Sen); outliers, as of a server just started, move it little."""
     slopes = [
         (later[1] - earlier[1]) / (later[0] - earlier[0])
         for earlier, later in itertools.combinations(samples, 2)

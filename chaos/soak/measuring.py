@@ -16,13 +16,16 @@ from chaos.stage import Stage
 from emulator.retention.calendar import DAY_SECONDS
 
 SETTLE_SECONDS = 0.5
-TABLES = ("batch_run", "batch_write", "users", "loyalty_points")
+TABLES = ("batch_run", "batch_write")
+JOB_TABLES = ("users", "loyalty_points")
 PREFIXES = ("runs", "rejected", "control")
 
 MEMORY = Kind("MB", 4, 0.05, "allocators keep pages in steps of some MB, and a server just restarted has fewer")
 HANDLES = Kind("", 4, 0.1, "pools of connections and threads are larger just after a fault that made many wait")
 KEPT = Kind("", 10, 0.15, "a day of runs more or less: expiry is at midnight, and runs with a redrive leave more")
 BYTES = Kind("MB", 2, 0.15, "as above; log files are written anew when a quarter of them is old")
+CONSTANT = Kind("", 0, 0, "as many as users, or as releases that are live")
+FILES = Kind("", 12, 0, "log files are begun anew, and environments come and go with a directory each")
 BEYOND = Kind("", 0, 0, "nothing may be there that its retention ended", limit=0)
 
 Sample = dict[str, float]
@@ -91,18 +94,20 @@ async def _measure_database(stage: Stage, sample: _Sample, calendar: SteppedCale
     def ask_all() -> None:
         listed = "SELECT COUNT(*) FROM information_schema.processlist WHERE command <> 'Daemon'"
         sample.add("connections of MariaDB", HANDLES, ask(listed))
+        for table in JOB_TABLES:
+            sample.add(f"rows of {table}", CONSTANT, ask(f"SELECT COUNT(*) FROM {table}"))  # noqa: S608
         for table in TABLES:
             sample.add(f"rows of {table}", KEPT, ask(f"SELECT COUNT(*) FROM {table}"))  # noqa: S608
         # A run that could not be closed has left its turn to the next one.
         oldest = _name_run(calendar.now() - DAY_SECONDS - 2 * between.total_seconds())
-        for table in ("batch_run", "batch_write"):
+        for table in TABLES:
             old = ask(f"SELECT COUNT(*) FROM {table} WHERE run_id < %s", oldest)  # noqa: S608
             sample.add(f"rows of {table} beyond the retention", BEYOND, old)
 
     await asyncio.to_thread(ask_all)
     directory = Path(stage.mariadb.address.socket).parent
     files, megabytes = await asyncio.to_thread(count_files, directory)
-    sample.add("files of MariaDB", KEPT, files)
+    sample.add("files of MariaDB", FILES, files)
     sample.add("disk of MariaDB", BYTES, megabytes)
 
 
@@ -128,13 +133,13 @@ async def _measure_emulator(stage: Stage, sample: _Sample) -> None:
     logs = emulator.functions.logs()
     sample.add("log lines in memory", KEPT, sum(len(log.events) for log in logs))
     files, megabytes = await asyncio.to_thread(count_files, stage.stack.work_dir)
-    sample.add("files of emulator", KEPT, files)
+    sample.add("files of emulator", FILES, files)
     sample.add("disk of emulator", BYTES, megabytes)
     outputs = stage.stack.stack.outputs
     for name in ("ListUsers", "SyncUsers", "WriteRows", "CloseRun"):
         function = outputs[f"{name}FunctionName"]
         versions = await emulator.aws.call("lambda", "ListVersionsByFunction", FunctionName=function)
-        sample.add(f"versions of {name}", HANDLES, len(versions["Versions"]))
+        sample.add(f"versions of {name}", CONSTANT, len(versions["Versions"]))
     for queue in ("FailedRecordsQueue", "ScheduleDeadLetterQueue"):
         answer = await emulator.aws.call(
             "sqs",

@@ -59,17 +59,18 @@ def _show(value: float, kind: Kind) -> str:
 HEAD = """\
 # Runs in a row, and nothing that grows
 
-Written by `make soak`; do not edit. One stack is kept up, and run after run is started on it, {hours:.0f} h of its calendar
-after the one before. Three of four meet a fault of [faults.md](faults.md), in the order of a seed, each before any comes
-again. After each run everything is judged as there: written + failed + missing = listed, rows equal to the partner's last
-answers, failed users named; what is left is redriven. Every {every} runs all that may grow is measured, when what is due has gone
-and nobody works.
+Written by `make soak`; do not edit. One stack is kept up, and run after run is started on it, {hours:.0f} h of its
+calendar after the one before. Three of four meet a fault of [faults.md](faults.md), in the order of a seed, each before
+any comes again. After each run everything is judged as there: written + failed + missing = listed, rows equal to the
+partner's last answers, failed users named; what is left is redriven. Every {every} runs all that may grow is measured,
+when what is due has gone and nobody works.
 
-What is kept for days is kept for one ({parameters}), and what the
-emulator keeps by number is bounded low ({kept}), so that the first third of the runs
-fills everything up ([ADR 0018](../adr/0018-retention.md), [what is kept](local-run.md#what-is-kept-and-for-how-long)). A measure
-*grows* when the median of the last third is above that of the middle third by more than is allowed, and the trend through all
-samples of both, the median of all slopes, says the same. Of several environments of a function the largest counts.
+What is kept for days is kept for one ({parameters}),
+and what the emulator keeps by number is bounded low ({kept}),
+so that the first third of the runs fills everything up ([ADR 0018](../adr/0018-retention.md),
+[what is kept](local-run.md#what-is-kept-and-for-how-long)). A measure *grows* when the median of the last third is
+above that of the middle third by more than is allowed, and the trend through all samples of both, the median of all
+slopes, says the same. Of several environments of a function the largest counts.
 
 """
 

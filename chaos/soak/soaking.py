@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from chaos.play import NOT_STRUCK, play
 from chaos.scenario import Scenario
-from chaos.soak.faults import CALM, FAULTS, check_needs, draw_faults
+from chaos.soak.faults import CALM, CALM_SHARE, FAULTS, check_needs, draw_faults
 from chaos.soak.growth import Growth, Measure, judge
 from chaos.soak.measuring import KINDS, Sample, settle, take_sample
 from chaos.soak.stepped_calendar import SteppedCalendar
@@ -45,6 +45,7 @@ class SoakOptions:
     seed: int = 1
     sample_every: int = 4
     faults: Sequence[Scenario] = FAULTS
+    calm_share: float = CALM_SHARE  # of the runs
 
 
 @dataclass
@@ -104,7 +105,8 @@ async def _run_all(
     stage: Stage, options: SoakOptions, calendar: SteppedCalendar, result: SoakResult, tell: Tell
 ) -> None:
     started, red = time.monotonic(), 0
-    for number, scenario in zip(range(1, options.runs + 1), draw_faults(options.seed, options.faults), strict=False):
+    faults = draw_faults(options.seed, options.faults, options.calm_share)
+    for number, scenario in zip(range(1, options.runs + 1), faults, strict=False):
         tell(result, scenario.name)
         verdict = await _play(scenario, stage, options.seed, number)
         await delete_old_versions(stage)
