@@ -42,7 +42,8 @@ async def play(scenario: Scenario, stage: Stage, seed: int, draw: int | None = N
     for execution, run_id in ended:
         word = await judge_run(stage, execution, run_id, allowed)
         if word.status not in scenario.ends:
-            verdict.problems.append(f"{run_id} ended {word.describe()}, expected {' or '.join(scenario.ends)}")
+            why = f" ({word.reasons})" if word.reasons else ""
+            verdict.problems.append(f"{run_id} ended {word.describe()}{why}, expected {' or '.join(scenario.ends)}")
         _take_word(verdict, word)
     await _make_whole(stage, verdict, word, allowed)
     began = stage.faults.first_strike or began
