@@ -146,7 +146,11 @@ class Emulator:
         self.logs = LogsService(identity, moto_caller, self.functions.logs, options.work_dir / "logs" / "vended")
         parts.callback(self.logs.flush)
         self.retention = RetentionSweeper(
-            LifecycleSweeper(moto_caller, options.calendar), self.logs, self.kinesis, options.calendar
+            LifecycleSweeper(moto_caller, options.calendar),
+            self.logs,
+            self.kinesis,
+            options.calendar,
+            drop_packages=self.functions.drop_unused_packages,
         )
         parts.push_async_callback(self.retention.close)
         self.retention.start(options.sweep_seconds)

@@ -109,6 +109,10 @@ class Fleet:
             pids.setdefault(pool.spec.function_name, []).extend(each.pid for each in pool.environments if each.pid)
         return pids
 
+    def task_roots(self) -> set[Path]:
+        """Where the code of the environments lies that there are."""
+        return {environment.spec.task_root for pool in self.pools for environment in pool.environments}
+
     async def close(self) -> None:
         """End every environment."""
         if self._watch is not None:

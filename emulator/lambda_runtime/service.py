@@ -97,8 +97,8 @@ class LambdaService:
         self._logs = LogStore(log_dir, log_ring_lines)
         self._concurrency = Concurrency(account_concurrency)
         code = CodeSource(fetch_object)
-        packages = PackageStore(work_dir / "packages", compile_bytecode=cache_bytecode)
-        layers = LayerStore(identity, code, packages, work_dir / "opt")
+        packages = self._packages = PackageStore(work_dir / "packages", compile_bytecode=cache_bytecode)
+        layers = self._layers = LayerStore(identity, code, packages, work_dir / "opt")
         self._launcher = Launcher(
             identity,
             self._fleet,
@@ -175,6 +175,11 @@ class LambdaService:
     def pids_by_function(self) -> dict[str, list[int]]:
         """Process ids of the environments of each function, of whichever version."""
         return self._fleet.pids_by_function()
+
+    def drop_unused_packages(self) -> int:
+        """How many packages were removed that no version, layer or environment has, now and at the last call."""
+        used = self._store.package_directories() | self._layers.package_directories() | self._fleet.task_roots()
+        return self._packages.drop_unused(used)
 
     def memory_mb(self) -> float:
         """MiB that the environments and the zygote cost the machine now (PSS); about a millisecond a process."""

@@ -1,8 +1,10 @@
-"""Goes round once an hour: objects by the rules of their buckets, log lines and stream records by their retention."""
+"""Goes round once an hour: objects by the rules of their buckets, log lines and stream records by their retention, and
+the code of what was deleted."""
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.errors import AwsError
@@ -21,25 +23,34 @@ class Swept:
     objects: int
     log_bytes: int
     records: int
+    packages: int = 0
 
 
 class RetentionSweeper:
     """`sweep` does one round; `start` does one at an interval until `close`."""
 
     def __init__(
-        self, lifecycle: LifecycleSweeper, logs: LogsService, kinesis: KinesisService, calendar: Calendar
+        self,
+        lifecycle: LifecycleSweeper,
+        logs: LogsService,
+        kinesis: KinesisService,
+        calendar: Calendar,
+        *,
+        drop_packages: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`drop_packages` removes code that no function has any more and says how much of it there was."""
         self._lifecycle = lifecycle
         self._logs = logs
         self._kinesis = kinesis
         self._calendar = calendar
+        self._drop_packages = drop_packages
         self._task: asyncio.Task[None] | None = None
 
     async def sweep(self) -> Swept:
         """One round. Raises AwsError."""
         objects = await self._lifecycle.sweep()
         log_bytes = await self._logs.expire(self._calendar)
-        return Swept(objects, log_bytes, self._kinesis.expire(self._calendar))
+        return Swept(objects, log_bytes, self._kinesis.expire(self._calendar), self._drop_packages())
 
     def start(self, interval_seconds: float) -> None:
         """Sweep now and then, beside everything else."""
