@@ -20,7 +20,11 @@ TABLES = ("batch_run", "batch_write")
 JOB_TABLES = ("users", "loyalty_points")
 PREFIXES = ("runs", "rejected", "control")
 
-MEMORY = Kind("MB", 4, 0.05, "allocators keep pages in steps of some MB, and a server just restarted has fewer")
+MEMORY = Kind("MB", 1.5, 0.005, "it lives from the first run to the last, and an allocator takes pages in steps")
+SERVER_MEMORY = Kind("MB", 4, 0.05, "faults start it again, after which it fills its caches anew")
+FUNCTION_MEMORY = Kind(
+    "MB", 2, 0.05, "environments come and go by faults, so that the oldest is now older, now younger"
+)
 HANDLES = Kind("", 4, 0.1, "pools of connections and threads are larger just after a fault that made many wait")
 KEPT = Kind("", 10, 0.15, "a day of runs more or less: expiry is at midnight, and runs with a redrive leave more")
 BYTES = Kind("MB", 2, 0.15, "as above; log files are written anew when a quarter of them is old")
@@ -65,20 +69,20 @@ class _Sample:
 def _measure_processes(stage: Stage, sample: _Sample) -> None:
     emulator, stack = stage.stack.emulator, stage.stack
     environments = emulator.functions.pids_by_function()
-    owners: list[tuple[str, list[int | None]]] = [
-        ("emulator", [os.getpid()]),
-        ("moto", [emulator.moto.pid]),
-        ("MariaDB", [stage.mariadb.pid]),
-        ("partner API", [stage.partner.pid]),
-        ("zygote", [emulator.functions.zygote_pid]),
+    owners: list[tuple[str, Kind, list[int | None]]] = [
+        ("emulator", MEMORY, [os.getpid()]),
+        ("moto", MEMORY, [emulator.moto.pid]),
+        ("zygote", MEMORY, [emulator.functions.zygote_pid]),
+        ("MariaDB", SERVER_MEMORY, [stage.mariadb.pid]),
+        ("partner API", SERVER_MEMORY, [stage.partner.pid]),
     ]
     prefix = f"express-batch-{stack.tenant_group}-"
-    owners += [(name.removeprefix(prefix), list(pids)) for name, pids in sorted(environments.items())]
-    for name, pids in owners:
+    owners += [(name.removeprefix(prefix), FUNCTION_MEMORY, list(pids)) for name, pids in sorted(environments.items())]
+    for name, memory, pids in owners:
         for holding in (read_holding(pid) for pid in pids if pid is not None):
             if holding is None:
                 continue
-            sample.add(f"memory of {name}", MEMORY, holding.megabytes)
+            sample.add(f"memory of {name}", memory, holding.megabytes)
             sample.add(f"open files of {name}", HANDLES, holding.files)
             sample.add(f"sockets of {name}", HANDLES, holding.sockets)
             sample.add(f"threads of {name}", HANDLES, holding.threads)

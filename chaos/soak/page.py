@@ -10,12 +10,13 @@ from chaos.soak.growth import Growth, Kind
 from chaos.soak.soaking import BETWEEN_RUNS, KEPT, NEEDS, SoakResult
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "soak.md"
+FEW = 5
 BOUNDS = {
     "kept_executions": "executions",
     "kept_trace_documents": "trace documents",
     "kept_log_lines": "log lines of a function in memory",
 }
-COLUMNS = ("first third", "middle third", "last third", "by 100 runs", "allowed rise", "grows")
+COLUMNS = ("first sample", "middle third", "last third", "by 100 runs", "allowed rise", "grows")
 
 
 def make_table(result: SoakResult) -> Table:
@@ -101,5 +102,7 @@ def write_page(path: Path, result: SoakResult) -> None:
 
 
 def _describe_names(growths: list[Growth]) -> str:
-    """The measures of a kind by what they are of, such as: memory, sockets, rows."""
+    """The measures of a kind, where they are many by what they are of, such as: sockets, threads, rows."""
+    if len(growths) <= FEW:
+        return ", ".join(growth.measure.name for growth in growths)
     return ", ".join(dict.fromkeys(growth.measure.name.split(" of ")[0].split(" under ")[0] for growth in growths))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chaos.soak.growth import Kind, Measure, find_slope, judge
-from chaos.soak.measuring import BEYOND, HANDLES, KEPT, MEMORY
+from chaos.soak.measuring import BEYOND, FUNCTION_MEMORY, HANDLES, KEPT, MEMORY, SERVER_MEMORY
 
 RUNS, EVERY = 200, 4
 
@@ -29,8 +29,8 @@ def saw(run: int) -> float:
     [
         (MEMORY, lambda run: 200.0),
         (MEMORY, lambda run: 200 + 60 * min(run, 60) / 60),  # pools fill up, and then it stays
-        (MEMORY, lambda run: 200 - (150 if run % 28 == 0 else 0)),  # a server that is restarted now and then
-        (MEMORY, lambda run: 200 + (random.Random(run).uniform(-8, 8))),
+        (SERVER_MEMORY, lambda run: 200 - (150 if run % 28 == 0 else 0)),  # a server that is restarted now and then
+        (SERVER_MEMORY, lambda run: 200 + random.Random(run).uniform(-8, 8)),
         (MEMORY, lambda run: 300 - run / 2),
         (HANDLES, lambda run: 30 + run % 5),
         (HANDLES, lambda run: 30 + (run > 190) * 20),  # a single blow at the end
@@ -46,10 +46,10 @@ def test_steady_measure_does_not_grow(kind: Kind, value: Callable[[int], float])
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        (MEMORY, lambda run: 200 + run * 0.2),
-        (MEMORY, lambda run: 40 + run * 0.08),
-        (MEMORY, lambda run: 200 + run * 0.3 + random.Random(run).uniform(-8, 8)),
-        (MEMORY, lambda run: 200 + run * 0.4 - (150 if run % 28 == 0 else 0)),
+        (MEMORY, lambda run: 120 + run * 0.03),
+        (FUNCTION_MEMORY, lambda run: 40 + run * 0.05),
+        (SERVER_MEMORY, lambda run: 200 + run * 0.3 + random.Random(run).uniform(-8, 8)),
+        (SERVER_MEMORY, lambda run: 200 + run * 0.4 - (150 if run % 28 == 0 else 0)),
         (HANDLES, lambda run: 30 + run // 10),  # a descriptor in ten runs
         (HANDLES, lambda run: run // 12),
         (KEPT, lambda run: 8 * run),  # no retention
@@ -74,7 +74,7 @@ def test_limit_is_judged_however_few_samples_there_are() -> None:
 def test_growth_tells_medians_of_the_windows_and_the_slope_of_100_runs() -> None:
     growth = judge(Measure("x", MEMORY, series(lambda run: 100 + run)), RUNS)
 
-    assert (growth.middle, growth.last, round(growth.slope), growth.allowed) == (200.0, 268.0, 100, 10.0)
+    assert (growth.middle, growth.last, round(growth.slope), growth.allowed) == (200.0, 268.0, 100, 1.5)
 
 
 def test_slope_is_little_moved_when_a_sample_lies_far_off() -> None:
