@@ -22,7 +22,7 @@ COLUMNS = ("first sample", "middle third", "last third", "by 100 runs", "allowed
 def make_table(result: SoakResult) -> Table:
     """A line for each measure."""
     table = Table()
-    table.add_column("measure")
+    table.add_column("measure", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for growth in result.growths():
@@ -43,7 +43,7 @@ def tell_faults(result: SoakResult) -> str:
 
 
 def _cells(growth: Growth) -> tuple[str, ...]:
-    said = {None: "too few samples", True: "GROWS", False: "no"}[growth.grows]
+    said = {None: "-", True: "GROWS", False: "no"}[growth.grows]
     kind = growth.measure.kind
     first = growth.measure.samples[0][1]
     if kind.limit is not None:
