@@ -18,6 +18,7 @@ from express_batch.errors import ApiRejectedError, ApiServerError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.partner_circuit import PartnerCircuit
+from express_batch.retention import Retention
 from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
 from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
@@ -60,7 +61,7 @@ def list_now(store: MemoryStore, observer: RecordingObserver) -> None:
 
 
 def wait_now(store: MemoryStore, observer: RecordingObserver) -> None:
-    refuse_now(store, observer, execution_started_at=START["execution_started_at"], deadline=1795336401500)
+    refuse_now(store, observer, deadline=1795336401500)
 
 
 def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) -> None:
@@ -68,7 +69,7 @@ def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) ->
     store.put(TURN_KEY, Turn("20261122T082900Z", "another", 1795336201.0).encode())
     store.objects.pop(f"runs/{RUN}/started.json", None)
     list_users(
-        StartRequest.from_event({**START, "execution_started_at": None, **event}),
+        StartRequest.from_event({**START, **event}),
         tenant_group="blue",
         chunk_size=10,
         job=ValueJob(),
@@ -171,7 +172,7 @@ def close_now(store: MemoryStore, observer: RecordingObserver) -> None:
         ClosingRequest.from_event({**LISTING, "execution_started_at": START["execution_started_at"]}),
         tenant_group="blue",
         wait_seconds=0.0,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=LedgerDatabase(),
         store=store,
         observer=observer,

@@ -49,6 +49,7 @@ class Stage:
         self.switch: StopSwitch | None = None
         self.circuit: PartnerCircuit | None = None
         self.limit: SliceLimit | None = None
+        self.latency = 0.1
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -71,7 +72,7 @@ class Stage:
             chunks=ChunkCache(self.store),
             store=self.store,
             stream=self.stream,
-            partner=VirtualRunner(ScriptedPartner(self.script)),
+            partner=VirtualRunner(ScriptedPartner(self.script, latency=self.latency)),
             observer=self.observer,
             switch=self.switch,
             circuit=self.circuit,
@@ -315,12 +316,22 @@ def test_switch_is_read_once_beside_the_chunk() -> None:
 
 
 def test_more_time_is_kept_back_for_sending_when_the_stream_refuses_records() -> None:
+    # GIVEN calls that take 20 s, and 33 s of the invocation, of which 5 are always kept back
+    stage, refused = Stage(), Stage()
+    stage.latency = refused.latency = 20.0
+    # WHEN the stream has refused of late: four pauses more
+    refused.stream.pause_seconds = 3.0
+
+    assert stage.sync(seconds_left=33.0) == {"synced": 4, "failed": 0}
+    assert refused.sync(seconds_left=33.0) == {"synced": 0, "failed": 4}
+
+
+def test_users_are_called_for_however_often_the_stream_has_refused() -> None:
+    # An environment that calls for nobody sends nothing, and would believe in the refusals for as long as it lives.
     stage = Stage()
     stage.stream.pause_seconds = 3.0
 
-    # 16.9 s of the invocation, less 5 and four pauses.
-    assert stage.sync(seconds_left=16.9) == {"synced": 0, "failed": 4}
-    assert Stage().sync(seconds_left=16.9) == {"synced": 4, "failed": 0}
+    assert stage.sync(seconds_left=10.0) == {"synced": 4, "failed": 0}
 
 
 def test_everybody_fails_by_name_and_nobody_is_called_for_while_the_circuit_is_open() -> None:

@@ -224,4 +224,7 @@ def _seconds_for_calls(slice_: Slice, invocation_seconds: float, stream: RowStre
     """Until the rows must be sent: by this invocation's end and by the moment when the run has to be closed."""
     if slice_.deadline is not None:
         invocation_seconds = min(invocation_seconds, slice_.deadline - time.time())
-    return invocation_seconds - SENDING_SECONDS - PAUSES_KEPT_BACK * stream.pause_seconds
+    seconds = invocation_seconds - SENDING_SECONDS
+    # Half of it at most: an environment that calls for nobody has nothing to send either, and would never find out that
+    # the stream takes records again.
+    return seconds - min(PAUSES_KEPT_BACK * stream.pause_seconds, max(0.0, seconds / 2))

@@ -144,7 +144,7 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
         "ListUsers": everywhere | database | {"CHUNK_SIZE", "RUN_OVERLAP", "MAX_UNWRITTEN_USERS"},
         "SyncUsers": everywhere | partner | {"TRACED_CALLS_PER_INVOCATION"},
         "WriteRows": everywhere | database,
-        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
+        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "RUN_RETENTION_DAYS", "LEDGER_RETENTION_DAYS"},
     }
 
 
