@@ -20,6 +20,7 @@ VALUES = (
 ROWS = st.lists(
     st.builds(SyncedRow, st.integers(START, START + 999), st.integers(0, 2**64 - 1), st.tuples(VALUES, VALUES)),
     max_size=40,
+    unique_by=lambda row: row.position,
 )
 
 
