@@ -27,7 +27,8 @@ _TRACE = re.compile(r"XRAY TraceId: (\S+)")
 _TRACE_ROOT = re.compile(r"Root=([^;]+)")
 # awslambdaric: `[ERROR] ValueError: message`, the traceback behind it in the same event.
 _TEXT_ERROR = re.compile(r"\[ERROR\]\s+(?:\S+Z\s+\S+\s+)?(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>[^\r\n]*))?")
-_TIMED_OUT = re.compile(r"(?P<request_id>\S+) (?P<message>Task timed out after [\d.]+ seconds)")
+# Bounded, as an id is: a long word of the function's own would be searched from each of its letters to its end.
+_TIMED_OUT = re.compile(r"(?P<request_id>\S{1,64}) (?P<message>Task timed out after [\d.]+ seconds)")
 _EXITED = re.compile(r"RequestId: (?P<request_id>\S+) Error: (?P<message>Runtime exited[^\r\n]*)")
 TIMEOUT = "Sandbox.Timedout"
 EXIT = "Runtime.ExitError"

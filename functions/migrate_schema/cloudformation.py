@@ -48,16 +48,9 @@ def needs_steps(event: Mapping[str, Any]) -> bool:
 
 def send_answer(event: Mapping[str, Any], problem: str | None) -> None:
     """Tell CloudFormation how it went. Raises OSError when S3 takes no answer after several attempts."""
-    answer = {
-        "Status": "FAILED" if problem else "SUCCESS",
-        "Reason": (problem or "")[:REASON_LENGTH],
-        # The same for ever: another id would make CloudFormation delete the old one.
-        "PhysicalResourceId": event.get("PhysicalResourceId", "schema-steps"),
-        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
-    }
     # The URL is signed for an empty Content-Type.
     request = urllib.request.Request(  # noqa: S310  # CloudFormation's own URL
-        event["ResponseURL"], data=json.dumps(answer).encode(), headers={"Content-Type": ""}, method="PUT"
+        event["ResponseURL"], data=make_answer(event, problem), headers={"Content-Type": ""}, method="PUT"
     )
     for attempt in range(1, ANSWER_ATTEMPTS + 1):
         try:
@@ -67,6 +60,18 @@ def send_answer(event: Mapping[str, Any], problem: str | None) -> None:
             if attempt == ANSWER_ATTEMPTS:
                 raise
             time.sleep(0.2 * 2**attempt)
+
+
+def make_answer(event: Mapping[str, Any], problem: str | None) -> bytes:
+    """What CloudFormation waits for."""
+    answer = {
+        "Status": "FAILED" if problem else "SUCCESS",
+        "Reason": (problem or "")[:REASON_LENGTH],
+        # The same for ever: another id would make CloudFormation delete the old one.
+        "PhysicalResourceId": event.get("PhysicalResourceId", "schema-steps"),
+        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    return json.dumps(answer).encode()
 
 
 def _read_version(properties: Any) -> int | None:

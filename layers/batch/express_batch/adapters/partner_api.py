@@ -120,7 +120,7 @@ def _decode(parts: list[bytes], path: str) -> Any:
     body = b"".join(parts)
     parts.clear()
     try:
-        return decode_json(body)
+        return decode_json(body, half_pairs=True)
     except ValueError as error:
         raise MalformedAnswerError(f"GET {path}: {len(body)} bytes that are not JSON") from error
 
