@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from express_batch.adapters.partner_api import (
-    LARGE_ANSWERS_AT_ONCE,
     MAX_ANSWER_BYTES,
     MAX_RETRY_AFTER_SECONDS,
-    SMALL_ANSWER_BYTES,
     HttpPartnerApi,
     PartnerApiConnections,
     check_request,
@@ -335,70 +333,6 @@ def test_header_that_would_begin_another_one_is_refused(headers: dict[str, str])
     """aiohttp's own ValueError would pass for the job's bug, and cost a whole slice."""
     with pytest.raises(RequestRefusedError, match="header"):
         check_request("/a", headers)
-
-
-class FullAnswer:
-    """A body of `size` bytes, in parts; `held` is told what the reader has taken and not given back."""
-
-    def __init__(self, size: int, held: "Held") -> None:
-        self._left = size
-        self._held = held
-        self.content = self
-
-    async def readany(self) -> bytes:
-        await asyncio.sleep(0)
-        part = b"7" * min(65_536, self._left)
-        self._left -= len(part)
-        self._held.add(len(part))
-        return part
-
-
-class Held:
-    """Bytes of all bodies that are not done yet."""
-
-    def __init__(self) -> None:
-        self.now = self.most = 0
-
-    def add(self, size: int) -> None:
-        self.now += size
-        self.most = max(self.most, self.now)
-
-
-def test_bytes_of_answers_in_flight_are_bounded_when_all_are_near_the_limit() -> None:
-    """250 answers of 1 MB at once would not fit an environment's memory."""
-    held = Held()
-    calls, size = 250, 900_000
-
-    async def read_all() -> None:
-        api = HttpPartnerApi("http://127.0.0.1", session=None)  # type: ignore[arg-type]
-
-        async def read() -> None:
-            with pytest.raises(MalformedAnswerError):  # a number of 900,000 digits
-                await api._read_answer(FullAnswer(size, held), "/x")  # type: ignore[arg-type]
-            held.add(-size)
-
-        await asyncio.gather(*(read() for _ in range(calls)))
-
-    asyncio.run(read_all())
-
-    assert held.now == 0
-    assert held.most <= LARGE_ANSWERS_AT_ONCE * MAX_ANSWER_BYTES + calls * 2 * SMALL_ANSWER_BYTES
-
-
-def test_answer_that_breaks_off_gives_its_place_back() -> None:
-    class Broken(FullAnswer):
-        async def readany(self) -> bytes:
-            if self._left < 500_000:
-                raise ConnectionResetError
-            return await super().readany()
-
-    async def read_all() -> None:
-        api = HttpPartnerApi("http://127.0.0.1", session=None)  # type: ignore[arg-type]
-        for _ in range(LARGE_ANSWERS_AT_ONCE + 1):
-            with pytest.raises(ConnectionResetError):
-                await api._read_answer(Broken(900_000, Held()), "/x")  # type: ignore[arg-type]
-
-    asyncio.run(asyncio.wait_for(read_all(), timeout=60))
 
 
 def test_connection_is_kept_from_invocation_to_invocation(partner: Partner) -> None:

@@ -177,8 +177,8 @@ TARGETS = (
         ),
         (PartnerApiError,),
         (
-            "express_batch.adapters.partner_api:HttpPartnerApi._read_answer",
-            "express_batch.adapters.partner_api:_decode",
+            "express_batch.adapters.partner_api:HttpPartnerApi.get_json",
+            "express_batch.adapters.answer_memory:AnswerMemory.read",
         ),
     ),
     Target(

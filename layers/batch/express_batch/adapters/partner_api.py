@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
+from express_batch.adapters.answer_memory import AnswerMemory
 from express_batch.errors import (
     AnswerTooLargeError,
     ApiRejectedError,
@@ -33,10 +34,6 @@ _PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[!$&-~]|
 _SEPARATORS = re.compile(r"[/\\]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 MAX_ANSWER_BYTES = 1_000_000
-# An answer that is larger waits until it is one of so many: 250 calls in flight that all end in 1 MB would not fit the
-# 512 MB of an environment. Smaller ones, which are the usual ones, never wait.
-SMALL_ANSWER_BYTES = 65_536
-LARGE_ANSWERS_AT_ONCE = 32
 MAX_RETRY_AFTER_SECONDS = 300.0
 
 
@@ -46,7 +43,7 @@ class HttpPartnerApi:
     def __init__(self, base_url: str, session: aiohttp.ClientSession) -> None:
         self._base_url = base_url.rstrip("/")
         self._session = session
-        self._large_answers = asyncio.Semaphore(LARGE_ANSWERS_AT_ONCE)
+        self._memory = AnswerMemory()
 
     async def get_json(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """The decoded JSON of a 200 answer to GET base URL + `path`. Raises a PartnerApiError."""
@@ -57,20 +54,17 @@ class HttpPartnerApi:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status != 200:
                     raise _refusal(response.status, response.headers.get("Retry-After"), path)
-                return await self._read_answer(response, path)
+                body = await self._memory.read(response.content, MAX_ANSWER_BYTES)
         except TimeoutError as error:
             raise ApiTimeoutError(f"GET {path}: no complete answer in time") from error
         except aiohttp.ClientError as error:
             raise ApiUnreachableError(f"GET {self._base_url}{path}: {type(error).__name__}") from error
-
-    async def _read_answer(self, response: aiohttp.ClientResponse, path: str) -> Any:
-        parts: list[bytes] = []
-        if await _read_into(parts, response.content, SMALL_ANSWER_BYTES):
-            return _decode(parts, path)
-        async with self._large_answers:
-            if await _read_into(parts, response.content, MAX_ANSWER_BYTES):
-                return _decode(parts, path)
-        raise AnswerTooLargeError(f"GET {path}: an answer of more than {MAX_ANSWER_BYTES} bytes")
+        if body is None:
+            raise AnswerTooLargeError(f"GET {path}: an answer of more than {MAX_ANSWER_BYTES} bytes")
+        try:
+            return decode_json(body, half_pairs=True)
+        except ValueError as error:
+            raise MalformedAnswerError(f"GET {path}: {len(body)} bytes that are not JSON") from error
 
 
 class PartnerApiConnections:
@@ -102,27 +96,6 @@ class PartnerApiConnections:
             timeout=self._timeout,
             headers={"User-Agent": "express-batch", "Accept": "application/json"},
         )
-
-
-async def _read_into(parts: list[bytes], content: aiohttp.StreamReader, limit_bytes: int) -> bool:
-    """Whether the answer ended within so many bytes, the parts that are there already among them."""
-    size = sum(len(part) for part in parts)
-    while size <= limit_bytes:
-        part = await content.readany()
-        if not part:
-            return True
-        size += len(part)
-        parts.append(part)
-    return False
-
-
-def _decode(parts: list[bytes], path: str) -> Any:
-    body = b"".join(parts)
-    parts.clear()
-    try:
-        return decode_json(body, half_pairs=True)
-    except ValueError as error:
-        raise MalformedAnswerError(f"GET {path}: {len(body)} bytes that are not JSON") from error
 
 
 def check_request(path: str, headers: Mapping[str, str]) -> None:
