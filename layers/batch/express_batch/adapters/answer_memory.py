@@ -3,11 +3,12 @@
 import asyncio
 from typing import Protocol
 
-# 250 answers of 1 MB, each but for its last byte, would not fit the 512 MB of an environment. Usual answers have a few
-# kilobytes and never come near.
-BUDGET_BYTES = 100_000_000
+# A partner that keeps back the last byte of every answer would have each call hold 1 MB, and CallsInFlight may be 1,000.
+# Usual answers have a few kilobytes and never come near. What a connection has received and nobody has read comes on
+# top: aiohttp stops after two reads of 256 KiB, so half a megabyte for each call that waits here.
+BUDGET_BYTES = 48_000_000
 # So many may go on beyond it, up to their own limit, so that somebody ends and gives room to the others.
-ANSWERS_BEYOND = 32
+ANSWERS_BEYOND = 16
 
 
 class Content(Protocol):
@@ -31,15 +32,18 @@ class AnswerMemory:
         size = 0
         is_beyond = False
         try:
-            while part := await content.readany():
+            while True:
+                if self._held_bytes > BUDGET_BYTES and not is_beyond:
+                    await self._beyond.acquire()
+                    is_beyond = True
+                part = await content.readany()
+                if not part:
+                    break
                 size += len(part)
                 self._held_bytes += len(part)
                 if size > limit_bytes:
                     return None
                 parts.append(part)
-                if self._held_bytes > BUDGET_BYTES and not is_beyond:
-                    await self._beyond.acquire()
-                    is_beyond = True
             return b"".join(parts)
         finally:
             self._held_bytes -= size
