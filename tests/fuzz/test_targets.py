@@ -24,7 +24,7 @@ def test_valid_documents_are_taken(name: str) -> None:
 def test_decoder_takes_or_refuses_by_name_whatever_comes(name: str) -> None:
     target = TARGETS[name]
 
-    @settings(BOUNDED, max_examples=50)
+    @settings(BOUNDED, max_examples=40)
     @given(st.data())
     def fuzz(data: st.DataObject) -> None:
         target.run(data.draw(inputs(target.seeds)))

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
-# A partner that keeps back the last byte of every answer would have each call hold 1 MB, and CallsInFlight may be 1,000.
-# Usual answers have a few kilobytes and never come near. What a connection has received and nobody has read comes on
-# top: aiohttp stops after two reads of 256 KiB, so half a megabyte for each call that waits here.
+# A partner that keeps back the last byte of every answer would have each call hold 1 MB, and CallsInFlight may be
+# 1,000. Usual answers have a few kilobytes and never come near. What a connection has received and nobody has read
+# comes on top: aiohttp stops after two reads of 256 KiB, so half a megabyte for each call that waits here.
 BUDGET_BYTES = 48_000_000
 # So many may go on beyond it, up to their own limit, so that somebody ends and gives room to the others.
 ANSWERS_BEYOND = 16
