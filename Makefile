@@ -8,7 +8,7 @@ USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test screenshot test-sam lint audit fmt bench chaos soak footprint clean
+.PHONY: help setup run up test screenshot test-sam fuzz lint audit fmt bench chaos soak footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test-sam: setup $(VENV)-sam/.ready ## real SAM CLI, containers and AWS CLI again
 	@scripts/ensure-debian-package debootstrap debootstrap
 	@scripts/ensure-debian-package ip iproute2
 	@$(BIN)/pytest tests/sam $(ARGS)
+
+fuzz: setup ## every decoder of outside data against documents of any kind: make fuzz ARGS="--minutes 10"
+	@PYTHONPATH=.:layers/batch:layers/job $(BIN)/python -m tests.fuzz.run $(ARGS)
 
 lint: setup $(VENV)-lint/.ready $(VENV)-secrets/.ready ## formatting, lint, types, security of templates, secrets
 	@$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from batchctl.redrive.stack import BatchStack, explained
+from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.heads import is_execution_over, parse_object
 
 STOP_KEY = "control/stop.json"
@@ -57,7 +58,7 @@ class KillSwitch:
         document = parse_object(body) or {}
         return Stop(
             str(document.get("reason", "")),
-            float(document.get("stopped_at") or 0.0),
+            seconds_or(document.get("stopped_at"), 0.0),
             str(document.get("stopped_by", "")),
         )
 
@@ -96,11 +97,11 @@ class KillSwitch:
         to_redrive, not_started, going = {}, [], []
         for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
             if closed is None:
-                if started is not None and not is_execution_over(float(started.get("claimed_at") or 0.0), now()):
+                if started is not None and not is_execution_over(seconds_or(started.get("claimed_at"), 0.0), now()):
                     going.append(run_id)
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
-            elif users := int((closed.get("failed_by_reason") or {}).get(reason, 0)):
+            elif users := _count_failed(closed, reason):
                 to_redrive[run_id] = users
         return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
 
@@ -118,7 +119,7 @@ class KillSwitch:
             bodies = readers.map(self._get, [f"runs/{run_id}/started.json" for run_id in candidates])
         for run_id, body in zip(candidates, bodies, strict=True):
             claimed_at = (parse_object(body) or {}).get("claimed_at")
-            if claimed_at is not None and float(claimed_at) >= since - LONGEST_RUN_SECONDS:
+            if claimed_at is not None and seconds_or(claimed_at, 0.0) >= since - LONGEST_RUN_SECONDS:
                 found.append(run_id)
         return found
 
@@ -131,6 +132,11 @@ class KillSwitch:
                 if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                     return None
                 raise
+
+
+def _count_failed(closed: Mapping[str, Any], reason: str) -> int:
+    reasons = closed.get("failed_by_reason")
+    return count_or_zero(reasons.get(reason)) if isinstance(reasons, Mapping) else 0
 
 
 def find_user() -> str:

@@ -4,11 +4,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 and last sequence number, and none of the records.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from express_batch.outside_json import decode_json
 
 from batchctl.redrive.stack import explained
 
@@ -101,12 +102,12 @@ def parse_message(message: dict[str, Any]) -> FailedBatch:
     """The message; one of another sender is kept as unreadable."""
     head = (message["MessageId"], message["ReceiptHandle"], message["Body"])
     try:
-        document = json.loads(message["Body"])
+        document = decode_json(message["Body"])
         context, batch = document["requestContext"], document["KinesisBatchInfo"]
         return FailedBatch(
             *head,
             condition=str(context["condition"]),
-            function_error=document.get("responseContext", {}).get("functionError"),
+            function_error=_text(document.get("responseContext", {}).get("functionError")),
             request_id=str(context["requestId"]),
             attempts=int(context["approximateInvokeCount"]),
             shard_id=str(batch["shardId"]),
@@ -117,3 +118,7 @@ def parse_message(message: dict[str, Any]) -> FailedBatch:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return FailedBatch(*head, "Unreadable", None, "", 0, "", "", "", 0, "")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

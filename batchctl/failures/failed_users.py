@@ -1,13 +1,16 @@
 """The users that failed, out of the failure records of the runs that the bucket still holds."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from express_batch.run_layout import failures_prefix
+from express_batch.chunks import MAX_CHUNK_USERS, read_place
+from express_batch.errors import InvalidEventError
+from express_batch.failures import read_reason, read_slice
+from express_batch.outside_json import decode_json
+from express_batch.run_layout import check_run_id, failures_prefix
 
 from batchctl.failures.bucket import Bucket
 
@@ -53,8 +56,9 @@ def read_failed_users(bucket: Bucket, run_ids: Sequence[str], reasons: Sequence[
     unreadable = 0
     for body in bodies:
         try:
-            users.extend(user for user in _parse(body or b"") if user.is_wanted(reasons))
-        except (ValueError, KeyError, TypeError):
+            # All of a record's users or none.
+            users.extend([user for user in _parse(body or b"") if user.is_wanted(reasons)])
+        except (ValueError, KeyError, TypeError, InvalidEventError):
             unreadable += 1
     return sorted(users, key=lambda user: (user.run_id, user.chunk, user.position)), unreadable
 
@@ -84,10 +88,10 @@ def name_users(bucket: Bucket, users: Sequence[FailedUser]) -> list[FailedUser]:
 
 def _parse(body: bytes) -> Iterator[FailedUser]:
     """layers/batch/express_batch/failures.py describes the two shapes."""
-    document: dict[str, Any] = json.loads(body)
+    document: dict[str, Any] = decode_json(body)
     run_id, chunk, function = (
-        str(document["run_id"]),
-        int(document["chunk"]),
+        check_run_id(document["run_id"]),
+        read_place(document["chunk"]),
         str(document.get("function", "SyncUsers")),
     )
     if "failures" in document:
@@ -95,15 +99,14 @@ def _parse(body: bytes) -> Iterator[FailedUser]:
             yield FailedUser(
                 run_id,
                 chunk,
-                int(failure["position"]),
+                read_place(failure["position"], MAX_CHUNK_USERS),
                 str(failure["user_id"]),
                 str(failure["tenant_id"]),
                 function,
-                str(failure["reason"]),
+                read_reason(failure["reason"]),
                 str(failure["detail"]),
             )
         return
-    for position in range(int(document["start"]), int(document["end"])):
-        yield FailedUser(
-            run_id, chunk, position, "", "", function, str(document["reason"]), str(document.get("detail", ""))
-        )
+    reason, detail = read_reason(document["reason"]), str(document.get("detail", ""))
+    for position in read_slice(document):
+        yield FailedUser(run_id, chunk, position, "", "", function, reason, detail)

@@ -1,11 +1,11 @@
 """Stream records that WriteRows could not read, as it stored them under rejected/."""
 
 import base64
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from express_batch.errors import InvalidEventError
+from express_batch.outside_json import decode_json
 from express_batch.stream_record import StreamRecord, decode_record
 
 from batchctl.failures.bucket import Bucket
@@ -45,7 +45,7 @@ def read_rejected(bucket: Bucket) -> list[RejectedRecord]:
 
 def _parse(key: str, body: bytes) -> RejectedRecord:
     try:
-        document = json.loads(body)
+        document = decode_json(body)
         data = base64.b64decode(document["data"], validate=True)
         return RejectedRecord(key, str(document["reason"]), str(document["detail"]), data)
     except (ValueError, KeyError, TypeError) as error:

@@ -1,6 +1,6 @@
 """The one line that says why a run is not as it should be, and what to do."""
 
-import json
+from express_batch.outside_json import decode_json
 
 from batchctl.local.summary import RunSummary
 
@@ -25,7 +25,7 @@ def describe_partial(summary: RunSummary, partner_api_url: str) -> str:
 def _readable(cause: str | None) -> str:
     """A Lambda's cause is a JSON document; its message is what a person needs."""
     try:
-        document = json.loads(cause or "")
+        document = decode_json(cause or "")
         text = str(document["errorMessage"])
     except (ValueError, KeyError, TypeError):
         text = cause or "no cause given"

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
+from express_batch.errors import InvalidEventError
+from express_batch.outside_json import decode_json
+from express_batch.run_layout import check_run_id
 
 from batchctl.errors import BatchctlError
 from batchctl.redrive.stack import LONG_CALL, BatchStack, explained
+from batchctl.runs.figures import read_count, read_counts, read_mapping
 
 ALIAS = "live"
 # Where a release's ListUsers knows no redrive it takes this for the time of a run, and refuses it.
@@ -59,17 +63,31 @@ def ask_left(stack: BatchStack, run_id: str, reasons: Sequence[str] = ()) -> Lef
         answer = stack.make_client("lambda").invoke(
             FunctionName=stack.output("ListUsersFunctionName"), Qualifier=ALIAS, Payload=json.dumps(event)
         )
-    payload = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise BatchctlError(_explain_refusal(run_id, payload))
-    return Left(
-        run_id=payload["run_id"],
-        users_left=payload["users_left"],
-        by_reason=payload["left_by_reason"],
-        users_chosen=payload["users_chosen"],
-        running=payload["running"],
-        accounts=payload["accounts"],
-    )
+    body = answer["Payload"].read()
+    return read_left(run_id, body, is_error="FunctionError" in answer)
+
+
+def read_left(run_id: str, body: bytes, *, is_error: bool) -> Left:
+    """What ListUsers has answered. Raises BatchctlError."""
+    try:
+        payload = decode_json(body)
+        if is_error:
+            raise BatchctlError(_explain_refusal(run_id, read_mapping(payload)))
+        accounts = [dict(account) for account in payload["accounts"]]
+        for account in accounts:
+            check_run_id(account["run_id"])
+        return Left(
+            run_id=check_run_id(payload["run_id"]),
+            users_left=read_count(payload["users_left"]),
+            by_reason=read_counts(payload["left_by_reason"]),
+            users_chosen=read_count(payload["users_chosen"]),
+            running=None if payload["running"] is None else check_run_id(payload["running"]),
+            accounts=accounts,
+        )
+    except (KeyError, TypeError, ValueError, InvalidEventError) as error:
+        raise BatchctlError(
+            f"redrive of {run_id}: ListUsers answers in another shape ({type(error).__name__}): deploy the stack anew"
+        ) from error
 
 
 def start(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> str:
@@ -94,12 +112,22 @@ def run(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> Ended:
                 f"UserBatch has not answered: the redrive may still run; ask again with `batchctl redrive {run_id}`"
             ) from error
     if answer["status"] == "SUCCEEDED":
-        output = json.loads(answer["output"])
-        return Ended(output["status"], output["run_id"], None)
+        return read_output(run_id, answer["output"])
     kind, cause = answer.get("error", answer["status"]), answer.get("cause", "")
     if kind == "RunIncomplete":
         return Ended("INCOMPLETE", None, cause)
     return Ended("FAILED", None, f"{kind}: {_read_message(cause)}")
+
+
+def read_output(run_id: str, text: str) -> Ended:
+    """How an execution that succeeded says that its run ended. Raises BatchctlError."""
+    try:
+        output = decode_json(text)
+        return Ended(str(output["status"]), check_run_id(output["run_id"]), None)
+    except (KeyError, TypeError, ValueError, InvalidEventError) as error:
+        raise BatchctlError(
+            f"redrive of {run_id}: UserBatch answers in another shape ({type(error).__name__}): deploy the stack anew"
+        ) from error
 
 
 def _make_input(run_id: str, reasons: Sequence[str]) -> str:
@@ -120,6 +148,6 @@ def _explain_refusal(run_id: str, payload: Mapping[str, Any]) -> str:
 def _read_message(cause: str) -> str:
     """A Lambda's cause is a JSON document; its message is what a person needs."""
     try:
-        return str(json.loads(cause)["errorMessage"])
+        return str(decode_json(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return cause

@@ -1,7 +1,6 @@
 """The sources over boto3: the same code at AWS and at the emulator's endpoint."""
 
 import itertools
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from express_batch.outside_json import decode_json
 
+from batchctl.runs.figures import read_mapping
 from batchctl.runs.ports import LogLine, SourceError
 
 READERS = 16
@@ -165,9 +166,14 @@ class XRayRunTraces:
             while True:
                 page = self._client.batch_get_traces(**request)
                 for trace in page["Traces"]:
-                    documents += [json.loads(segment["Document"]) for segment in trace["Segments"]]
+                    documents += [read_segment(segment["Document"]) for segment in trace["Segments"]]
                 if not page.get("NextToken"):
                     return documents or None
                 request["NextToken"] = page["NextToken"]
         except (ClientError, BotoCoreError, ValueError) as error:
             raise explain(f"trace {trace_id}", error) from error
+
+
+def read_segment(text: str) -> dict[str, Any]:
+    """A segment document of X-Ray. Raises ValueError."""
+    return dict(read_mapping(decode_json(text)))

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from express_batch.chunks import read_sizes
+
 from batchctl.errors import BatchctlError
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import (
@@ -15,6 +17,7 @@ from batchctl.runs.failure_records import (
     read_chunk_users,
     read_records,
 )
+from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.findings import find_all
 from batchctl.runs.heads import (
     CLOCK_SECONDS,
@@ -89,7 +92,7 @@ def collect_run(
     window = _make_window(claimed_at, closed, moment)
     lines, reports = _read_logs(source, run_id, window, reading)
     failures = _read_failures(source, run_id, reading)
-    sizes = {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in (listing or {}).get("chunks", [])}
+    sizes = _read_sizes(run_id, listing, reading)
     head = _make_head(source, run_id, closed, listing, lines, failures, claimed_at, moment, has_ended=has_ended)
     histogram = add_histograms(lines.slices)
     head = replace(head, p95_ms=percentile_ms(histogram, 0.95))
@@ -151,18 +154,25 @@ def _describe_absent(source: RunSource, run_id: str) -> str:
 
 def _find_start(started: dict[str, Any] | None, closed: dict[str, Any] | None, moment: float) -> float:
     for document, name in ((closed, "execution_started_at"), (started, "claimed_at"), (closed, "started_at")):
-        value = (document or {}).get(name)
-        if isinstance(value, int | float):
-            return float(value)
+        found = seconds_or((document or {}).get(name), 0.0)
+        if found:
+            return found
     return moment - LONGEST_EXECUTION_SECONDS
+
+
+def _read_sizes(run_id: str, listing: dict[str, Any] | None, reading: _Reading) -> dict[int, int]:
+    try:
+        return read_sizes((listing or {}).get("chunks", []))
+    except (KeyError, TypeError, ValueError):
+        reading.gaps.append(f"runs/{run_id}/listing.json is no listing: chunks and their sizes are unknown")
+        return {}
 
 
 def _make_window(claimed_at: float, closed: dict[str, Any] | None, moment: float) -> tuple[float, float]:
     """When log lines of the run may have been written."""
-    ended_at = (closed or {}).get("ended_at")
-    if isinstance(ended_at, int | float):
-        late = LATE_ROWS_SECONDS if (closed or {}).get("users_missing") else AFTER_SECONDS
-        end = float(ended_at) + late
+    ended_at = seconds_or((closed or {}).get("ended_at"), 0.0)
+    if ended_at:
+        end = ended_at + (LATE_ROWS_SECONDS if (closed or {}).get("users_missing") else AFTER_SECONDS)
     else:
         end = claimed_at + LONGEST_EXECUTION_SECONDS + AFTER_SECONDS
     return claimed_at - BEFORE_SECONDS, min(end, moment + CLOCK_SECONDS)
@@ -213,7 +223,7 @@ def _make_head(
     has_ended: bool,
 ) -> RunHead:
     group = source.facts.tenant_group
-    started_at = float((lines.listed or {}).get("execution_started_at") or claimed_at)
+    started_at = seconds_or((lines.listed or {}).get("execution_started_at"), claimed_at)
     for document in (closed, lines.closed):
         if document is not None:
             try:
@@ -224,7 +234,7 @@ def _make_head(
         run_id,
         group,
         started_at=started_at,
-        users_listed=int((listing or lines.listed or {}).get("users_listed") or 0),
+        users_listed=count_or_zero((listing or lines.listed or {}).get("users_listed")),
         rows_written=sum(each.rows for each in lines.writes),
         failures=failures,
         is_over=has_ended or is_execution_over(started_at, moment),

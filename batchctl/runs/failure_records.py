@@ -3,7 +3,6 @@
 layers/batch/express_batch/failures.py describes the two shapes.
 """
 
-import json
 import re
 import shlex
 from collections import Counter
@@ -11,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from express_batch.failures import MAX_SLICE_USERS
+from express_batch.chunks import MAX_CHUNK_USERS, read_place, read_user
+from express_batch.failures import read_reason, read_slice
+from express_batch.outside_json import decode_json
 
 from batchctl.runs.run_data import FailedUser, FailureGroup, SliceFailure
 
@@ -36,14 +37,14 @@ class RunFailures:
     def add(self, body: bytes | None) -> None:
         """Take one record in."""
         try:
-            document: dict[str, Any] = json.loads(body or b"")
+            document: dict[str, Any] = decode_json(body or b"")
             if document["version"] != 1:
                 raise ValueError("another version")
             if "failures" in document:
                 self._add_users(document)
             else:
                 self._add_slice(document)
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        except (KeyError, TypeError, ValueError):
             self.unreadable += 1
 
     def by_reason(self) -> dict[str, int]:
@@ -51,25 +52,24 @@ class RunFailures:
         return dict(sorted(Counter(self.reasons.values()).items()))
 
     def _add_users(self, document: dict[str, Any]) -> None:
-        chunk, function = int(document["chunk"]), str(document.get("function", "SyncUsers"))
+        chunk, function = read_place(document["chunk"]), str(document.get("function", "SyncUsers"))
         for failure in document["failures"]:
-            reason, user_id = str(failure["reason"]), str(failure["user_id"])
-            place = (chunk, int(failure["position"]))
+            reason, user_id = read_reason(failure["reason"]), str(failure["user_id"])
+            tenant_id, detail = (str(failure[name]) if name in failure else "" for name in ("tenant_id", "detail"))
+            place = (chunk, read_place(failure["position"], MAX_CHUNK_USERS))
             if not self._count(place, reason, function):
                 continue
-            self.details.setdefault((reason, function), str(failure.get("detail", "")))
+            self.details.setdefault((reason, function), detail)
             self._sample(reason, function, user_id)
-            self.users.append(FailedUser(user_id, str(failure.get("tenant_id", "")), *place, reason, function))
+            self.users.append(FailedUser(user_id, tenant_id, *place, reason, function))
 
     def _add_slice(self, document: dict[str, Any]) -> None:
-        chunk, start, end = int(document["chunk"]), int(document["start"]), int(document["end"])
-        if end - start > MAX_SLICE_USERS:
-            raise ValueError("more users than a slice has")
-        function, reason = str(document.get("function", "SyncUsers")), str(document["reason"])
+        chunk, positions = read_place(document["chunk"]), read_slice(document)
+        function, reason = str(document.get("function", "SyncUsers")), read_reason(document["reason"])
         detail, request_id = read_cause(str(document.get("detail", "")))
-        self.slices.append(SliceFailure(chunk, start, end, reason, detail, request_id))
+        self.slices.append(SliceFailure(chunk, positions.start, positions.stop, reason, detail, request_id))
         self.details.setdefault((reason, function), detail)
-        for position in range(start, end):
+        for position in positions:
             self._count((chunk, position), reason, function)
 
     def _count(self, place: tuple[int, int], reason: str, function: str) -> bool:
@@ -120,7 +120,7 @@ def make_groups(failures: RunFailures, run_id: str, options: str) -> list[Failur
 def read_cause(cause: str) -> tuple[str, str | None]:
     """(readable message, request id) of what the state machine stores: a Lambda's cause is a JSON document."""
     try:
-        text = str(json.loads(cause)["errorMessage"])
+        text = str(decode_json(cause)["errorMessage"])
     except (KeyError, TypeError, ValueError):
         text = cause
     match = _REQUEST_ID.search(text)
@@ -130,6 +130,6 @@ def read_cause(cause: str) -> tuple[str, str | None]:
 def read_chunk_users(body: bytes | None) -> list[tuple[str, str]]:
     """[(user_id, tenant_id)] of a chunk object, in the order of their positions. Raises ValueError."""
     try:
-        return [(str(user_id), str(tenant_id)) for user_id, tenant_id in json.loads(body or b"")["users"]]
+        return [read_user(item)[:2] for item in decode_json(body or b"")["users"]]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"no chunk: {error!r}") from error
+        raise ValueError(f"no chunk ({type(error).__name__})") from error

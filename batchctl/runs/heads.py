@@ -1,11 +1,13 @@
 """The head of a run: how it stands, out of its objects and log lines, whichever of them there are."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from express_batch.outside_json import decode_json
+
 from batchctl.runs.failure_records import RunFailures
+from batchctl.runs.figures import read_count, read_counts, read_seconds
 from batchctl.runs.run_data import RunHead
 
 # An Express execution lives for 5 minutes at most; a clock may differ by a few seconds.
@@ -14,17 +16,17 @@ CLOCK_SECONDS = 10.0
 _REDRIVE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-r[0-9]+")
 
 
-def parse_object(body: bytes | None) -> dict[str, Any] | None:
+def parse_object(body: bytes | str | None) -> dict[str, Any] | None:
     """A JSON object, or None where there is none or it is something else."""
     try:
-        document = json.loads(body or b"")
+        document = decode_json(body or b"")
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
 def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) -> RunHead:
-    """The head out of closed.json or of the log line `run closed`. Raises KeyError, TypeError or ValueError."""
+    """The head out of closed.json or of the log line `run closed`. Raises KeyError or ValueError."""
     closed_at = closed.get("ended_at")
     started_at = closed.get("execution_started_at") or closed.get("started_at") or closed_at or 0.0
     waited = closed.get("waited_seconds")
@@ -32,15 +34,15 @@ def read_closed_head(run_id: str, tenant_group: str, closed: Mapping[str, Any]) 
         run_id=run_id,
         tenant_group=str(closed.get("tenant_group") or tenant_group),
         status=str(closed["status"]),
-        started_at=float(started_at),
-        closed_at=None if closed_at is None else float(closed_at),
-        users_listed=int(closed["users_listed"]),
-        rows_written=int(closed["rows_written"]),
-        users_failed=int(closed["users_failed"]),
-        users_missing=int(closed["users_missing"]),
-        failed_by_reason={str(name): int(count) for name, count in (closed.get("failed_by_reason") or {}).items()},
+        started_at=read_seconds(started_at),
+        closed_at=None if closed_at is None else read_seconds(closed_at),
+        users_listed=read_count(closed["users_listed"]),
+        rows_written=read_count(closed["rows_written"]),
+        users_failed=read_count(closed["users_failed"]),
+        users_missing=read_count(closed["users_missing"]),
+        failed_by_reason=read_counts(closed.get("failed_by_reason")),
         redrive_of=find_original(run_id),
-        waited_seconds=None if waited is None else float(waited),
+        waited_seconds=None if waited is None else read_seconds(waited),
         not_started_because=str(closed.get("reason") or "") or None,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
+from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.heads import find_original, is_execution_over, parse_object, read_closed_head, read_open_head
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.ports import RunSource
@@ -49,12 +50,12 @@ def _read_one(
             pass  # an object that nobody of ours wrote says nothing
     if started is None:
         return None
-    started_at = float(started.get("claimed_at") or 0.0)
+    started_at = seconds_or(started.get("claimed_at"), 0.0)
     return read_open_head(
         run_id,
         source.facts.tenant_group,
         started_at=started_at,
-        users_listed=int((listing or {}).get("users_listed") or 0),
+        users_listed=count_or_zero((listing or {}).get("users_listed")),
         rows_written=0,
         failures=read_records([]),
         is_over=is_execution_over(started_at, now),
@@ -70,7 +71,7 @@ def complete_heads(source: RunSource, heads: list[RunHead]) -> list[RunHead]:
     end = max(head.started_at for head in unclosed.values()) + 400
     found: dict[str, RunHead] = {}
     for line in source.logs.search("CloseRun", log_patterns.of_message(RUN_CLOSED), start, end):
-        document = parse_object(line.message.encode())
+        document = parse_object(line.message)
         run_id = str((document or {}).get("run_id"))
         if document is None or run_id not in unclosed:
             continue
@@ -98,7 +99,7 @@ def add_latencies(source: RunSource, previous: list[RunHead], until: float) -> l
     lines = source.logs.search("SyncUsers", log_patterns.of_message(SLICE_SYNCED), start, until)
     by_run: dict[str, list[Any]] = {}
     for line in islice(lines, COMPARED_LINES):
-        document = parse_object(line.message.encode()) or {}
+        document = parse_object(line.message) or {}
         by_run.setdefault(str(document.get("run_id")), []).append(("SyncUsers", [line]))
     return [
         replace(head, p95_ms=percentile_ms(add_histograms(read_lines(by_run.get(head.run_id, [])).slices), 0.95))

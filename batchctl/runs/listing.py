@@ -37,7 +37,7 @@ def _add_costs(source: RunSource, heads: list[RunHead], now: float) -> list[RunH
     end = min(now, max(head.closed_at or 0.0 for head in closed) + AFTER_SECONDS)
     slices: dict[str, list[SliceActivity]] = {head.run_id: [] for head in closed}
     for line in source.logs.search("SyncUsers", log_patterns.of_message(SLICE_SYNCED), start, end):
-        document = parse_object(line.message.encode()) or {}
+        document = parse_object(line.message) or {}
         if (run_id := str(document.get("run_id"))) in slices:
             try:
                 slices[run_id].append(read_slice(document))

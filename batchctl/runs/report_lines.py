@@ -4,12 +4,15 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 """
 
-import json
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from express_batch.outside_json import decode_json
+
+from batchctl.runs.figures import read_count, read_mapping, read_seconds
 from batchctl.runs.ports import LogLine
 from batchctl.runs.run_data import InvocationReport
 
@@ -24,7 +27,8 @@ _TRACE = re.compile(r"XRAY TraceId: (\S+)")
 _TRACE_ROOT = re.compile(r"Root=([^;]+)")
 # awslambdaric: `[ERROR] ValueError: message`, the traceback behind it in the same event.
 _TEXT_ERROR = re.compile(r"\[ERROR\]\s+(?:\S+Z\s+\S+\s+)?(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>[^\r\n]*))?")
-_TIMED_OUT = re.compile(r"(?P<request_id>\S+) (?P<message>Task timed out after [\d.]+ seconds)")
+# Bounded, as an id is: a long word of the function's own would be searched from each of its letters to its end.
+_TIMED_OUT = re.compile(r"(?P<request_id>\S{1,64}) (?P<message>Task timed out after [\d.]+ seconds)")
 _EXITED = re.compile(r"RequestId: (?P<request_id>\S+) Error: (?P<message>Runtime exited[^\r\n]*)")
 TIMEOUT = "Sandbox.Timedout"
 EXIT = "Runtime.ExitError"
@@ -61,11 +65,21 @@ def read_reports(function: str, lines: Iterable[LogLine]) -> list[InvocationRepo
     reports = []
     for line, figures, before in found:
         if isinstance(figures, re.Match):
-            reports.append(_read_text_report(function, line, figures, named.get(figures["request_id"], before)))
+            error = named.get(figures["request_id"], before)
         else:
             error = named.get(str(figures.get("requestId")), before)
-            reports += _read_json_report(function, line, figures, error)
+        # A line that lacks its figures, or has others than Lambda's, is passed over.
+        with contextlib.suppress(KeyError, ValueError):
+            reports.append(_read_report(function, line, figures, error))
     return reports
+
+
+def _read_report(
+    function: str, line: LogLine, figures: dict[str, Any] | re.Match[str], error: _Error | None
+) -> InvocationReport:
+    if isinstance(figures, re.Match):
+        return _read_text_report(function, line, figures, error)
+    return _read_json_report(function, line, figures, error)
 
 
 def _read_text_report(function: str, line: LogLine, match: re.Match[str], error: _Error | None) -> InvocationReport:
@@ -77,11 +91,11 @@ def _read_text_report(function: str, line: LogLine, match: re.Match[str], error:
         function=function,
         request_id=match["request_id"],
         ended_at=line.timestamp,
-        duration_ms=float(match["duration"]),
-        billed_ms=float(match["billed"]),
-        memory_mb=int(match["memory"]),
-        max_memory_mb=int(match["used"]),
-        init_ms=None if init is None else float(init),
+        duration_ms=read_seconds(float(match["duration"])),
+        billed_ms=read_seconds(float(match["billed"])),
+        memory_mb=read_count(int(match["memory"])),
+        max_memory_mb=read_count(int(match["used"])),
+        init_ms=None if init is None else read_seconds(float(init)),
         error_type=kind,
         error_message=message,
         trace_id=_find(_TRACE, rest),
@@ -89,31 +103,29 @@ def _read_text_report(function: str, line: LogLine, match: re.Match[str], error:
     )
 
 
-def _read_json_report(
-    function: str, line: LogLine, record: dict[str, Any], error: _Error | None
-) -> list[InvocationReport]:
-    """The report, or none where the record lacks its figures."""
-    metrics = record.get("metrics") or {}
-    try:
-        kind, message = _settle(record.get("status"), record.get("errorType"), error)
-        init = metrics.get("initDurationMs")
-        report = InvocationReport(
-            function=function,
-            request_id=str(record["requestId"]),
-            ended_at=line.timestamp,
-            duration_ms=float(metrics["durationMs"]),
-            billed_ms=float(metrics["billedDurationMs"]),
-            memory_mb=int(metrics["memorySizeMB"]),
-            max_memory_mb=int(metrics["maxMemoryUsedMB"]),
-            init_ms=None if init is None else float(init),
-            error_type=kind,
-            error_message=message,
-            trace_id=_find(_TRACE_ROOT, str((record.get("tracing") or {}).get("value", ""))),
-            log_stream=line.stream,
-        )
-    except (KeyError, TypeError, ValueError):
-        return []
-    return [report]
+def _read_json_report(function: str, line: LogLine, record: dict[str, Any], error: _Error | None) -> InvocationReport:
+    """The report. Raises KeyError or ValueError where the record lacks its figures."""
+    metrics = read_mapping(record.get("metrics"))
+    kind, message = _settle(_text(record.get("status")), _text(record.get("errorType")), error)
+    init = metrics.get("initDurationMs")
+    return InvocationReport(
+        function=function,
+        request_id=str(record["requestId"]),
+        ended_at=line.timestamp,
+        duration_ms=read_seconds(metrics["durationMs"]),
+        billed_ms=read_seconds(metrics["billedDurationMs"]),
+        memory_mb=read_count(metrics["memorySizeMB"]),
+        max_memory_mb=read_count(metrics["maxMemoryUsedMB"]),
+        init_ms=None if init is None else read_seconds(init),
+        error_type=kind,
+        error_message=message,
+        trace_id=_find(_TRACE_ROOT, str(read_mapping(record.get("tracing")).get("value", ""))),
+        log_stream=line.stream,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _settle(status: str | None, error_type: str | None, error: _Error | None) -> tuple[str | None, str | None]:
@@ -148,7 +160,7 @@ def _parse_json(message: str) -> dict[str, Any] | None:
     if not message.startswith("{"):
         return None
     try:
-        document = json.loads(message)
+        document = decode_json(message)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

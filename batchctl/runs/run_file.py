@@ -50,7 +50,7 @@ def _decode(text: str | bytes, kind: type, choose: Callable[[dict[str, Any]], An
         return _build(kind, choose(document))
     except RunFileError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise RunFileError(f"{type(error).__name__}: {error}") from error
 
 

@@ -1,10 +1,12 @@
 """The functions' own log lines of a run, as the contract in docs/reference/observability.md has them."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from express_batch.outside_json import decode_json
+
+from batchctl.runs.figures import read_count, read_counts, read_latency, read_mapping, read_seconds
 from batchctl.runs.ports import LogLine
 from batchctl.runs.run_data import SliceActivity, WriteActivity
 
@@ -29,7 +31,7 @@ class RunLines:
     def add(self, function: str, line: LogLine) -> None:
         """Take one line in."""
         try:
-            document = json.loads(line.message)
+            document = decode_json(line.message)
             message = document["message"]
             request_id = document.get("function_request_id") or document.get("aws_request_id")
             if request_id:
@@ -40,7 +42,8 @@ class RunLines:
                 self.writes.append(read_write(document))
             elif message == USERS_LISTED:
                 self.listed = document
-                self.trace_id = document.get("xray_trace_id")
+                trace_id = document.get("xray_trace_id")
+                self.trace_id = trace_id if isinstance(trace_id, str) else None
             elif message == RUN_CLOSED:
                 self.closed = document
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -66,46 +69,44 @@ def read_slice(document: dict[str, Any]) -> SliceActivity:
     """A `slice synced` line. Raises KeyError, TypeError or ValueError where it is not as the contract has it."""
     return SliceActivity(
         request_id=str(document["function_request_id"]),
-        chunk=int(document["chunk"]),
-        start=int(document["start"]),
-        end=int(document["end"]),
-        started_at=float(document["started_at"]),
-        ended_at=float(document["ended_at"]),
-        synced=int(document["synced"]),
-        failed=int(document["failed"]),
-        failed_by_reason=_counts(document.get("failed_by_reason")),
-        sample_users={reason: list(map(str, ids)) for reason, ids in (document.get("sample_users") or {}).items()},
-        calls=int(document.get("calls", 0)),
-        retries=int(document.get("retries", 0)),
-        throttled=int(document.get("throttled", 0)),
-        api_errors=_counts(document.get("api_errors")),
-        latency={int(bucket): int(count) for bucket, count in (document.get("latency") or {}).items()},
-        read_seconds=float(document.get("read_seconds", 0.0)),
-        call_seconds=float(document.get("call_seconds", 0.0)),
-        send_seconds=float(document.get("send_seconds", 0.0)),
-        records=int(document.get("records", 0)),
-        record_bytes=int(document.get("record_bytes", 0)),
+        chunk=read_count(document["chunk"]),
+        start=read_count(document["start"]),
+        end=read_count(document["end"]),
+        started_at=read_seconds(document["started_at"]),
+        ended_at=read_seconds(document["ended_at"]),
+        synced=read_count(document["synced"]),
+        failed=read_count(document["failed"]),
+        failed_by_reason=read_counts(document.get("failed_by_reason")),
+        sample_users={
+            reason: list(map(str, ids)) for reason, ids in read_mapping(document.get("sample_users")).items()
+        },
+        calls=read_count(document.get("calls", 0)),
+        retries=read_count(document.get("retries", 0)),
+        throttled=read_count(document.get("throttled", 0)),
+        api_errors=read_counts(document.get("api_errors")),
+        latency=read_latency(document.get("latency")),
+        read_seconds=read_seconds(document.get("read_seconds", 0.0)),
+        call_seconds=read_seconds(document.get("call_seconds", 0.0)),
+        send_seconds=read_seconds(document.get("send_seconds", 0.0)),
+        records=read_count(document.get("records", 0)),
+        record_bytes=read_count(document.get("record_bytes", 0)),
         cold_start=bool(document.get("cold_start", False)),
     )
 
 
 def read_write(document: dict[str, Any]) -> WriteActivity:
     """A `rows written` line. Raises as `read_slice` does."""
-    rows = int(document["rows"])
+    rows = read_count(document["rows"])
     return WriteActivity(
         request_id=str(document["function_request_id"]),
-        started_at=float(document["started_at"]),
-        ended_at=float(document["ended_at"]),
-        chunks=[int(chunk) for chunk in document.get("chunks") or []],
-        records=int(document["records"]),
+        started_at=read_seconds(document["started_at"]),
+        ended_at=read_seconds(document["ended_at"]),
+        chunks=[read_count(chunk) for chunk in document.get("chunks") or []],
+        records=read_count(document["records"]),
         rows=rows,
-        refused=int(document.get("refused", 0)),
-        batch_rows=int(document.get("batch_rows", rows)),
-        iterator_age_seconds=float(document.get("iterator_age_seconds", 0.0)),
-        borrow_seconds=float(document.get("borrow_seconds", 0.0)),
-        write_seconds=float(document.get("write_seconds", 0.0)),
+        refused=read_count(document.get("refused", 0)),
+        batch_rows=read_count(document.get("batch_rows", rows)),
+        iterator_age_seconds=read_seconds(document.get("iterator_age_seconds", 0.0)),
+        borrow_seconds=read_seconds(document.get("borrow_seconds", 0.0)),
+        write_seconds=read_seconds(document.get("write_seconds", 0.0)),
     )
-
-
-def _counts(value: dict[str, Any] | None) -> dict[str, int]:
-    return {str(name): int(count) for name, count in (value or {}).items()}

@@ -1,6 +1,5 @@
 """Where runs are read from: a stack on AWS, a stack that `batchctl local up` keeps, or past runs of this machine."""
 
-import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
+from express_batch.outside_json import decode_json
 
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local.surroundings import STATE_DIR
@@ -232,7 +232,7 @@ class UpStack:
 def find_up_stack(endpoints_path: Path) -> UpStack | None:
     """What the file says, or None where no stack is up, whatever file a killed one has left."""
     try:
-        endpoints = json.loads(endpoints_path.read_text())
+        endpoints = decode_json(endpoints_path.read_text(encoding="utf-8"))
         url, region = str(endpoints["gateway_url"]), str(endpoints["region"])
         up = UpStack(url, region, dict(endpoints["outputs"]), dict(endpoints["parameters"]))
     except (OSError, ValueError, KeyError, TypeError):

@@ -11,6 +11,7 @@ from rich.text import Text
 from batchctl.errors import BatchctlError
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
+from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.heads import CLOCK_SECONDS, is_execution_over, parse_object, read_closed_head
 from batchctl.runs.ports import LogLine, RunSource
 from batchctl.runs.run_data import RunHead
@@ -88,7 +89,7 @@ def watch_run(
     started = parse_object(source.objects.get(f"runs/{run_id}/started.json"))
     if started is None:
         raise BatchctlError(f"run {run_id} is not in s3://{source.facts.bucket}: `batchctl runs{source.facts.options}`")
-    started_at = float(started.get("claimed_at") or now())
+    started_at = seconds_or(started.get("claimed_at"), now())
     synced = _Tail(source, "SyncUsers", log_patterns.of_run_and_message(run_id, SLICE_SYNCED), started_at)
     written = _Tail(source, "WriteRows", log_patterns.of_run_and_message(run_id, ROWS_WRITTEN), started_at)
     counts = _Counts()
@@ -99,13 +100,17 @@ def watch_run(
             for body in source.objects.get_many([f"runs/{run_id}/{n}.json" for n in ("closed", "listing")])
         )
         if closed is not None:
-            yield _make_last(read_closed_head(run_id, source.facts.tenant_group, closed))
+            try:
+                head = read_closed_head(run_id, source.facts.tenant_group, closed)
+            except (KeyError, ValueError) as error:
+                raise BatchctlError(f"runs/{run_id}/closed.json is no account of a run: who wrote it?") from error
+            yield _make_last(head)
             return
         for line in synced.read_new(moment + CLOCK_SECONDS):
             counts.add_slice(line)
         for line in written.read_new(moment + CLOCK_SECONDS):
             counts.add_rows(line)
-        listed = int((listing or {}).get("users_listed") or 0)
+        listed = count_or_zero((listing or {}).get("users_listed"))
         failed = counts.failed + counts.count_dead(source, run_id)
         is_over = is_execution_over(started_at, moment)
         yield _make_progress(run_id, is_over, listed, counts.synced, failed, counts.written, moment - started_at)
@@ -132,13 +137,15 @@ class _Counts:
 
     def add_slice(self, line: LogLine) -> None:
         """Take in a slice's line; one that lacks its keys counts nothing."""
-        document = parse_object(line.message.encode()) or {}
-        place = (int(document.get("chunk") or 0), int(document.get("start") or 0))
-        self.synced_by_place[place] = int(document.get("synced") or 0), int(document.get("failed") or 0)
+        document = parse_object(line.message) or {}
+        chunk, start, synced, failed = (
+            count_or_zero(document.get(name)) for name in ("chunk", "start", "synced", "failed")
+        )
+        self.synced_by_place[chunk, start] = synced, failed
 
     def add_rows(self, line: LogLine) -> None:
         """The same for written rows."""
-        self.written += int((parse_object(line.message.encode()) or {}).get("rows") or 0)
+        self.written += count_or_zero((parse_object(line.message) or {}).get("rows"))
 
     def count_dead(self, source: RunSource, run_id: str) -> int:
         """Users of slices whose invocations failed for good."""

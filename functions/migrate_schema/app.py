@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cloudformation import needs_steps, send_answer
+from cloudformation import is_request, needs_steps, send_answer
 from express_batch.adapters.database_password import password_source
 from express_batch.observability import make_logger
 from express_batch.settings import DatabaseSettings
@@ -39,7 +39,7 @@ logger = make_logger(settings.tenant_group)
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Applies the steps; to CloudFormation it answers by its URL, whatever happens."""
-    if "RequestType" not in event:
+    if not is_request(event):
         return migrate(context, only_status=bool(event.get("status")))
     problem = None
     try:

@@ -278,6 +278,7 @@ class AnyRowJob(ValueJob):
         ["a", float("inf")],
         ["a", "secret\ud800"],  # half a surrogate pair: UTF-8 has it not
         ["a", "secret" * MAX_ROW_CHARACTERS],
+        ["a ", 1],  # to MySQL the key of user "a"
     ],
     ids=lambda row: str(row)[:30].encode("ascii", "replace").decode(),
 )

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from express_batch.chunks import read_origins
-from express_batch.errors import InvalidEventError, RedriveRefusedError
+from express_batch.chunks import encode_chunk, read_chunk, read_origins
+from express_batch.errors import InvalidEventError, ObjectUnreadableError, RedriveRefusedError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest
 from express_batch.redrive import RedriveRequest
+from express_batch.run_layout import listing_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,6 +237,43 @@ class TestRefusals:
         world.database.written.clear()
 
         with pytest.raises(RedriveRefusedError, match="knows 0 of the 24 users"):
+            world.redrive(RUN)
+
+    @pytest.mark.parametrize(
+        "listing",
+        [
+            b"",
+            b"[]",
+            b"{}",
+            b'{"chunks": 7}',
+            b'{"chunks": [{"chunk": 0, "user_count": -1}]}',
+            b"[" * 100_000,
+            b'{"chunks": [{"chunk": 0, "user_count": 1000000000000}]}',
+        ],
+    )
+    def test_run_is_refused_by_the_objects_name_when_its_listing_is_none(self, listing: bytes) -> None:
+        world = ended_world({(1, 1): "ApiServerError"})
+        world.store.put(listing_key(RUN), listing)
+
+        with pytest.raises(ObjectUnreadableError, match=listing_key(RUN)):
+            world.redrive(RUN)
+
+    def test_run_is_refused_when_a_chunk_holds_fewer_users_than_were_listed(self) -> None:
+        world = ended_world({(1, 9): "ApiServerError"})
+        key = f"runs/{RUN}/chunks/00001.json"
+        world.store.put(key, encode_chunk(RUN, 1, read_chunk(world.store, RUN, 1)[:5]))
+
+        with pytest.raises(RedriveRefusedError, match="fewer users than were listed"):
+            world.redrive(RUN)
+
+    @pytest.mark.parametrize("origin", [(99, 0), (0, 500_000)])
+    def test_run_is_refused_when_a_redrive_names_users_who_were_not_listed(self, origin: tuple[int, int]) -> None:
+        world = ended_world({(1, 1): "ApiServerError"})
+        first = world.redrive(RUN)["run_id"]
+        world.end(first, {(0, 0): "ApiServerError"})
+        world.store.put(f"runs/{first}/chunks/00000.json", encode_chunk(first, 0, [User("a", "acme")], [origin]))
+
+        with pytest.raises(RedriveRefusedError, match="who were not listed"):
             world.redrive(RUN)
 
 

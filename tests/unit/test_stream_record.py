@@ -1,11 +1,19 @@
 """Stream records."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
 from express_batch.errors import InvalidEventError, RecordTooLargeError
-from express_batch.stream_record import MAX_RECORD_BYTES, StreamRecord, SyncedRow, decode_record, encode_records
+from express_batch.stream_record import (
+    MAX_RECORD_BYTES,
+    StreamRecord,
+    SyncedRow,
+    check_versions,
+    decode_record,
+    encode_records,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +28,7 @@ VALUES = (
 ROWS = st.lists(
     st.builds(SyncedRow, st.integers(START, START + 999), st.integers(0, 2**64 - 1), st.tuples(VALUES, VALUES)),
     max_size=40,
+    unique_by=lambda row: row.position,
 )
 
 
@@ -127,7 +136,16 @@ def test_record_of_another_version_is_refused_with_the_remedy(version: Any) -> N
         {"record_id": ""},
         {"record_id": "schön"},  # the ledger's column is ASCII
         {"record_id": "x" * 121},
+        {"record_id": "../0"},  # it becomes part of a key
+        {"record_id": "0-0-a/0"},
+        {"record_id": ".."},
+        {"record_id": "-"},
+        {"run_id": "20260230T990000Z"},  # there is no such time
         {"trace": 7},
+        {"trace": "x" * 1025},
+        {"columns": ["user_id", "\ud800"]},
+        {"columns": ["c"] * 4097},
+        {"rows": [[101, 5, "a", 1], [101, 6, "a", 2]]},  # one position twice
         {"columns": 7},
         {"columns": [["user_id"], "value"]},
         {"columns": ["user_id"]},
@@ -162,6 +180,23 @@ def test_record_is_refused_when_a_field_is_absent(field: str) -> None:
 
     with pytest.raises(InvalidEventError):
         decode_record(json.dumps(document).encode())
+
+
+def test_record_is_refused_when_it_has_more_rows_than_positions() -> None:
+    """Each would become a failure record's entry where the table differs: memory for all of them is not there."""
+    with pytest.raises(InvalidEventError):
+        decode_record(json.dumps(make_document(columns=[], rows=[[101, 5]] * 8193)).encode())
+
+
+@pytest.mark.parametrize(
+    ("version", "is_taken"), [(0, True), (1_300_000_000, True), (1_300_000_001, False), (2**64 - 1, False)]
+)
+def test_record_is_refused_when_an_answer_is_newer_than_its_arrival_allows(version: int, is_taken: bool) -> None:
+    """Nothing would ever replace a row of version 2 ** 64 - 1."""
+    record = decode_record(json.dumps(make_document(rows=[[101, 5, "a", 1], [102, version, "b", 1]])).encode())
+
+    with contextlib.nullcontext() if is_taken else pytest.raises(InvalidEventError, match="300 s are allowed"):
+        check_versions(record, 1000.0)
 
 
 @pytest.mark.parametrize("depth", [100, 900, 960, 980, 990, 995, 100_000])

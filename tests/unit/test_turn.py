@@ -89,12 +89,37 @@ def test_turn_of_another_is_not_given_back() -> None:
     assert take(store, SECOND) == FIRST.run_id
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"not JSON"])
+NO_TURNS = [
+    *(b"", b"[]", b"{}", b"not JSON", b"[" * 100_000, b'{"run_id": "../x", "execution": "e", "taken_at": 1000}'),
+    *(FIRST.encode().replace(b"1000.0", time) for time in (b"NaN", b"1e999", b"9" * 400, b'"x"', b"null")),
+]
+
+
+@pytest.mark.parametrize("body", NO_TURNS)
 def test_object_that_is_no_turn_keeps_nobody_out(body: bytes) -> None:
     store = MemoryStore()
     store.put(TURN_KEY, body)
 
     assert take(store, FIRST) is None
+
+
+def test_turn_from_the_future_ends_like_one_from_the_past() -> None:
+    """It would never be over, and no run of the tenant group would start again."""
+    store = MemoryStore()
+    store.put(TURN_KEY, Turn(FIRST.run_id, FIRST.execution, 1e300).encode())
+
+    assert take(store, SECOND) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"7", b"not JSON", b'{"status": null}', b'{"status": []}', b"[" * 100_000]
+)
+def test_account_that_is_none_ends_no_turn(body: bytes) -> None:
+    store = MemoryStore()
+    take(store, FIRST)
+    store.put(closed_key(FIRST.run_id), body)
+
+    assert take(store, SECOND) == FIRST.run_id
 
 
 class RacingStore(MemoryStore):

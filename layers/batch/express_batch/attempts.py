@@ -1,20 +1,20 @@
 """The attempts at a run's users, read back: the run itself and its redrives, from their objects and the ledger."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from express_batch import ledger
-from express_batch.chunks import Place, read_chunk, read_origins
+from express_batch.chunks import Place, read_chunk, read_origins, read_sizes
 from express_batch.claim import Claim, read_claim
 from express_batch.close_run import FailureReader
 from express_batch.database import Database
-from express_batch.errors import ChunkUnreadableError, RedriveRefusedError
+from express_batch.errors import ChunkUnreadableError, ObjectUnreadableError, RedriveRefusedError
 from express_batch.job_contract import User
 from express_batch.ledger import RunRow
 from express_batch.observability import Observer
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import MAX_REDRIVES, listing_key, make_redrive_id, scheduled_moment
 from express_batch.users_left import Attempt, Redrive, UsersLeft, find_left
@@ -34,7 +34,10 @@ class Redrives:
 
 
 class RunHistory:
-    """A run with its redrives. All methods raise DatabaseUnavailableError, StorageUnavailableError, SchemaError."""
+    """A run with its redrives.
+
+    All methods raise DatabaseUnavailableError, StorageUnavailableError, SchemaError, ObjectUnreadableError.
+    """
 
     def __init__(
         self, original: str, *, tenant_group: str, database: Database, store: ObjectStore, observer: Observer
@@ -88,6 +91,8 @@ class RunHistory:
             if redrive_sizes:  # else its execution died before it had listed anybody
                 attempt = self._read_attempt(run_id, redrive_sizes, accounts, with_reasons=with_reasons)
                 origins = self._read_origins(run_id, list(redrive_sizes))
+                if any(sizes.get(chunk, 0) <= position for places in origins.values() for chunk, position in places):
+                    raise self._expired(f"redrive {run_id} names users who were not listed")
                 later.append(Redrive(attempt.written, attempt.reasons, origins))
         return find_left(sizes, first, later)
 
@@ -96,13 +101,21 @@ class RunHistory:
         wanted = list(places)
         chunks = sorted({chunk for chunk, _ in wanted})
         users = dict(zip(chunks, self._read_chunks(self.original, chunks, read_chunk), strict=True))
+        if any(position >= len(users[chunk]) for chunk, position in wanted):
+            raise self._expired("a chunk holds fewer users than were listed")
         return [(users[chunk][position], (chunk, position)) for chunk, position in wanted]
 
     def _read_sizes(self, run_id: str) -> dict[int, int] | None:
-        body = self._store.get(listing_key(run_id))
+        key = listing_key(run_id)
+        body = self._store.get(key)
         if body is None:
             return None
-        return {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in json.loads(body)["chunks"]}
+        try:
+            return read_sizes(decode_json(body)["chunks"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ObjectUnreadableError(
+                f"{key} is no listing ({type(error).__name__}): only ListUsers may write there; start a new run"
+            ) from error
 
     def _read_attempt(
         self, run_id: str, sizes: Mapping[int, int], accounts: Mapping[str, RunRow], *, with_reasons: bool

@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.job_contract import User
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import check_any_run_id, chunk_key
+from express_batch.start_time import read_deadline
 
 CHUNK_VERSION = 1
-MAX_MILLISECONDS = 10**14  # the year 5138; a larger whole number would not fit a float
+# Far above ChunkSize's greatest value: what is larger is no chunk, and sets of its positions would fill the memory.
+MAX_CHUNK_USERS = 1_000_000
+MAX_PLACE = 2**32 - 1  # what the ledger's columns hold
 
 T = TypeVar("T")
 Place = tuple[int, int]  # a chunk, and a position in it
@@ -35,9 +39,7 @@ def encode_chunk(run_id: str, chunk: int, users: list[User], origins: Sequence[P
 
 def read_chunk(store: ObjectStore, run_id: str, chunk: int) -> list[User]:
     """The users of one chunk. Raises ChunkUnreadableError that names the object and what is wrong with it."""
-    return _read(
-        store, run_id, chunk, lambda document: [User(str(user), str(tenant)) for user, tenant in document["users"]]
-    )
+    return _read(store, run_id, chunk, lambda document: [read_user(item) for item in document["users"]])
 
 
 def read_origins(store: ObjectStore, run_id: str, chunk: int) -> list[Place]:
@@ -46,8 +48,35 @@ def read_origins(store: ObjectStore, run_id: str, chunk: int) -> list[Place]:
         store,
         run_id,
         chunk,
-        lambda document: [(int(origin), int(position)) for origin, position in document["origins"]],
+        lambda document: [
+            (read_place(origin), read_place(position, MAX_CHUNK_USERS - 1)) for origin, position in document["origins"]
+        ],
     )
+
+
+def read_user(item: Any) -> User:
+    """A user out of a chunk's list. Raises TypeError or ValueError."""
+    user_id, tenant_id = item
+    if not isinstance(item, list) or not isinstance(user_id, str) or not isinstance(tenant_id, str):
+        raise TypeError("ids that are no text")
+    return User(user_id, tenant_id)
+
+
+def read_place(value: object, greatest: int = MAX_PLACE) -> int:
+    """A whole number from 0 to `greatest`. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= greatest:
+        return value
+    raise ValueError(f"expected a whole number from 0 to {greatest}")
+
+
+def read_sizes(chunks: object) -> dict[int, int]:
+    """{chunk: users in it} out of a listing's `chunks`. Raises KeyError, TypeError or ValueError."""
+    if not isinstance(chunks, list):
+        raise TypeError("chunks that are no list")
+    sizes = {read_place(chunk["chunk"]): read_place(chunk["user_count"], MAX_CHUNK_USERS) for chunk in chunks}
+    if len(sizes) != len(chunks):
+        raise ValueError("a chunk that is listed twice")
+    return sizes
 
 
 def _read(store: ObjectStore, run_id: str, chunk: int, take: Callable[[Any], T]) -> T:
@@ -56,11 +85,11 @@ def _read(store: ObjectStore, run_id: str, chunk: int, take: Callable[[Any], T])
     if body is None:
         raise ChunkUnreadableError(f"{key} does not exist: the bucket's lifecycle may have expired it, start a new run")
     try:
-        document = json.loads(body)
+        document = decode_json(body)
         if document["version"] != CHUNK_VERSION or document["run_id"] != run_id or document["chunk"] != chunk:
             raise ValueError("it belongs to another run or version")
         return take(document)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ChunkUnreadableError(
             f"{key} is no chunk of version {CHUNK_VERSION} ({type(error).__name__}): "
             "only ListUsers may write there, start a new run"
@@ -86,13 +115,10 @@ class Slice:
             raise InvalidEventError(f"the event is a {type(event).__name__}: expected run_id, chunk, start and end")
         numbers = {name: event.get(name) for name in ("chunk", "start", "end")}
         for name, value in numbers.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise InvalidEventError(f"{name} is {repr(value)[:40]}: expected a whole number from 0")
-        deadline = event.get("deadline")  # milliseconds, as JSONata has them
-        if deadline is not None and (not isinstance(deadline, (int, float)) or isinstance(deadline, bool)):
-            raise InvalidEventError(f"deadline is a {type(deadline).__name__}: expected milliseconds since 1970")
-        if deadline is not None and not 0 <= deadline <= MAX_MILLISECONDS:
-            raise InvalidEventError(f"deadline is not from 0 to {MAX_MILLISECONDS}: expected milliseconds since 1970")
+            try:
+                read_place(value)
+            except ValueError as error:
+                raise InvalidEventError(f"{name} is {repr(value)[:40]}: {error}") from error
         flags = {name: event.get(name, False) for name in ("circuit_breaker", "probe")}
         for name, value in flags.items():
             if not isinstance(value, bool):
@@ -102,7 +128,7 @@ class Slice:
             event["chunk"],
             event["start"],
             event["end"],
-            None if deadline is None else deadline / 1000,
+            read_deadline(event),
             flags["circuit_breaker"],
             flags["probe"],
         )

@@ -9,6 +9,7 @@ its absence, so that nobody needs the permission to delete.
 import json
 from dataclasses import asdict, dataclass
 
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore, VersionedStore
 from express_batch.run_layout import CIRCUIT_KEY
 
@@ -43,7 +44,7 @@ def read_circuit(body: bytes | None) -> Circuit | None:
     if body is None:
         return None
     try:
-        document = json.loads(body)
+        document = decode_json(body)
         state = document["state"]
         if state not in (OPEN, CLOSED):
             raise ValueError("neither open nor closed")

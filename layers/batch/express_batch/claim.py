@@ -3,12 +3,16 @@
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from express_batch.errors import ObjectUnreadableError
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import started_key
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: an Express execution lives for 5 minutes.
 LONGEST_EXECUTION_SECONDS = 300.0
+MAX_TIME_CHARACTERS = 40  # of a scheduled time, as the ledger's column holds it
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,27 @@ class Claim:
 
 
 def read_claim(store: ObjectStore, run_id: str) -> Claim | None:
-    """The claim of the run, or None where nobody has claimed it."""
-    body = store.get(started_key(run_id))
+    """The claim of the run, or None where nobody has claimed it. Raises ObjectUnreadableError.
+
+    An object that is no claim decides nothing: not that the run is somebody's, nor that it is free.
+    """
+    key = started_key(run_id)
+    body = store.get(key)
     if body is None:
         return None
-    held = json.loads(body)
+    try:
+        return _read_claim(decode_json(body))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ObjectUnreadableError(
+            f"{key} is no claim ({type(error).__name__}): only ListUsers may write there; remove it, or start a new run"
+        ) from error
+
+
+def _read_claim(held: Any) -> Claim:
+    execution, scheduled_time = held["execution"], held.get("scheduled_time", "")
+    if not isinstance(execution, str) or not isinstance(scheduled_time, str):
+        raise TypeError("names that are no text")
+    if len(scheduled_time) > MAX_TIME_CHARACTERS or not scheduled_time.isascii():
+        raise ValueError("no time")
     # A claim that does not say since when it is held is one that cannot be taken over.
-    claimed_at = float(held.get("claimed_at", math.inf))
-    return Claim(str(held["execution"]), str(held.get("scheduled_time", "")), claimed_at)
+    return Claim(execution, scheduled_time, float(held.get("claimed_at", math.inf)))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from express_batch import ledger
+from express_batch.chunks import read_place, read_sizes
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SchemaError, StorageRefusedError, StorageUnavailableError
 from express_batch.failures import FailedPosition, read_failures
@@ -20,9 +21,6 @@ from express_batch.start_time import read_start_time
 
 CLOSED_VERSION = 1
 FAILURE_READERS = 16
-MAX_CHUNK_USERS = (
-    1_000_000  # far above ChunkSize's greatest value: what is larger is no chunk, and would fill the memory
-)
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 
@@ -42,17 +40,15 @@ class ClosingRequest:
         if not isinstance(event, dict):
             raise InvalidEventError(f"the event is a {type(event).__name__}: expected run_id, users_listed and chunks")
         try:
-            sizes = {int(chunk["chunk"]): int(chunk["user_count"]) for chunk in event["chunks"]}
-            request = cls(check_run_id(event.get("run_id")), int(event["users_listed"]), sizes, read_start_time(event))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            sizes = read_sizes(event["chunks"])
+            listed = read_place(event["users_listed"])
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidEventError(
                 f"the event lacks users_listed or chunks ({type(error).__name__}): start UserBatch, which sends them"
             ) from error
-        if any(not 0 <= size <= MAX_CHUNK_USERS for size in sizes.values()):
-            raise InvalidEventError(f"a chunk's user_count is not from 0 to {MAX_CHUNK_USERS}")
-        if sum(sizes.values()) != request.users_listed:
-            raise InvalidEventError(f"users_listed is {request.users_listed}, the chunks hold {sum(sizes.values())}")
-        return request
+        if sum(sizes.values()) != listed:
+            raise InvalidEventError(f"users_listed is {listed}, the chunks hold {sum(sizes.values())}")
+        return cls(check_run_id(event.get("run_id")), listed, sizes, read_start_time(event))
 
 
 class FailureReader:

@@ -10,6 +10,7 @@ BatchError
     ├── SettingsError               environment variables missing or malformed
     ├── InvalidEventError           an event that does not have this function's shape
     ├── ChunkUnreadableError        a chunk object that is missing, not JSON or of another run
+    ├── ObjectUnreadableError       a claim or a listing in the run bucket that is none
     ├── ListingTooLargeError        more chunks than a state payload holds
     ├── JobQueryError               the job's SELECT is refused by the database
     ├── JobFailedError              the job's code raised what no answer explains: a bug of it
@@ -24,6 +25,7 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiTimeoutError                 no complete answer within the time-out
 ├── ApiUnreachableError             no connection, or dropped in mid-answer
 ├── ApiUntrustedError               TLS cannot tell that it is the partner who answers
+├── RequestRefusedError             a path or header that the user's id makes mean another thing; never sent
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
 ├── LimitReachedError               the partner's rate leaves no call for this user in the time there is
@@ -76,6 +78,10 @@ class InvalidEventError(PermanentError):
 
 class ChunkUnreadableError(PermanentError):
     """The chunk object cannot be used."""
+
+
+class ObjectUnreadableError(PermanentError):
+    """An object of the run bucket is not what the batch writes there."""
 
 
 class ListingTooLargeError(PermanentError):
@@ -142,6 +148,10 @@ class ApiUnreachableError(PartnerApiError):
 
 class ApiUntrustedError(PartnerApiError):
     """The certificate is not the partner's: unknown authority, another host's, expired."""
+
+
+class RequestRefusedError(PartnerApiError):
+    """A server may take the request for another one; it is not sent."""
 
 
 class ApiRejectedError(PartnerApiError):

@@ -13,12 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from express_batch.chunks import MAX_CHUNK_USERS, read_place
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import failures_prefix
 
 FAILURE_VERSION = 1
 # UsersPerInvocation's greatest value and room to grow: a record that claims more would keep CloseRun counting for ever.
 MAX_SLICE_USERS = 100_000
+# An error's name; reasons come back in a run's account, whose state holds 256 KiB.
+MAX_REASON_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,32 @@ def read_failures(body: bytes) -> Iterator[FailedPosition]:
     The error names what is wrong by its kind alone: its text is logged, and a record may hold anything.
     """
     try:
-        document: Any = json.loads(body)
+        document: Any = decode_json(body)
         if document["version"] != FAILURE_VERSION:
             raise ValueError("another version")
-        chunk = int(document["chunk"])
+        chunk = read_place(document["chunk"])
         if "failures" in document:
             for failure in document["failures"]:
-                yield FailedPosition(chunk, int(failure["position"]), str(failure["reason"]))
+                position = read_place(failure["position"], MAX_CHUNK_USERS)
+                yield FailedPosition(chunk, position, read_reason(failure["reason"]))
         else:
-            start, end = int(document["start"]), int(document["end"])
-            if end - start > MAX_SLICE_USERS:
-                raise ValueError("more users than a slice has")
-            for position in range(start, end):
-                yield FailedPosition(chunk, position, str(document["reason"]))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            reason = read_reason(document["reason"])
+            for position in read_slice(document):
+                yield FailedPosition(chunk, position, reason)
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"no failure record of version {FAILURE_VERSION} ({type(error).__name__})") from error
+
+
+def read_slice(document: Any) -> range:
+    """The positions of a `slice` record. Raises KeyError, TypeError or ValueError."""
+    start, end = read_place(document["start"], MAX_CHUNK_USERS), read_place(document["end"], MAX_CHUNK_USERS)
+    if end - start > MAX_SLICE_USERS:
+        raise ValueError("more users than a slice has")
+    return range(start, end)
+
+
+def read_reason(value: object) -> str:
+    """The name of an error, cut where it is too long for one. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("a reason that is no text")
+    return value[:MAX_REASON_CHARACTERS]

@@ -11,7 +11,7 @@ from typing import Any
 from express_batch import ledger
 from express_batch.admission import LOOK_SECONDS, Admission, Refusal, Start, ask_admission, ask_switch, note_refusal
 from express_batch.circuit_board import OPEN, is_circuit_open
-from express_batch.claim import Claim, read_claim
+from express_batch.claim import MAX_TIME_CHARACTERS, Claim, read_claim
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SettingsError
 from express_batch.fair_order import read_weights, take_turns
@@ -27,6 +27,8 @@ from express_batch.turn import Turn, give_turn_back
 
 # A dry run's counts travel in the state's payload, and nobody pays for a rehearsal with a whole run's calls.
 MAX_DRY_RUN_USERS = 1000
+# An execution's ARN and the time of its start make about 250.
+MAX_EXECUTION_CHARACTERS = 2048
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,14 @@ class StartRequest:
         missing = [name for name in ("scheduled_time", "execution") if not isinstance(event.get(name), str)]
         if missing:
             raise InvalidEventError(f"the event lacks {', '.join(missing)}: start UserBatch, which sends them")
+        if not event["execution"].isascii() or len(event["execution"]) > MAX_EXECUTION_CHARACTERS:
+            raise InvalidEventError("execution is no id of an execution: start UserBatch, which sends it")
+        if len(event["scheduled_time"]) > MAX_TIME_CHARACTERS:
+            raise InvalidEventError(f"scheduled_time has more than {MAX_TIME_CHARACTERS} characters: expected ISO 8601")
         users = event.get("dry_run_users")
         if users is not None and not (type(users) is int and 1 <= users <= MAX_DRY_RUN_USERS):
             raise InvalidEventError(
-                f"users of a dry run is {users!r}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
+                f"users of a dry run is {repr(users)[:40]}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
             )
         circuit_breaker = event.get("circuit_breaker", False)
         if not isinstance(circuit_breaker, bool):
@@ -99,7 +105,8 @@ def list_users(
     of another run that are not written (redrive.py). `started` is False, too, with a `status`, when the run is refused
     (admission.py): STOPPED, SKIPPED, or WAITING with the `wait_seconds` after which to ask again. "circuit": "open" is
     there when the partner was down, so that the state machine has to probe it first.
-    Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError.
+    Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError,
+    ObjectUnreadableError.
     """
     answer = _list_run(
         request,

@@ -163,6 +163,7 @@ class _SliceCaller:
         self._circuit = circuit
         self._gate = gate
         self._column_count = len(job.TABLE.columns)
+        self._key_positions = job.TABLE.key_positions
 
     async def take_users(self, work: Iterator[tuple[int, User]]) -> None:
         """Call for one user after the other until none is left."""
@@ -240,6 +241,10 @@ class _SliceCaller:
             raise _describe_bug("make_row", error) from error
         if len(row) != self._column_count:
             raise MalformedAnswerError(f"the job made {len(row)} values for {self._column_count} columns")
+        if any(isinstance(row[place], str) and str(row[place]).endswith(" ") for place in self._key_positions):
+            # MySQL ignores trailing spaces in a key (PAD SPACE): "a" and "a " would overwrite each other's row
+            # (https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html).
+            raise MalformedAnswerError("the job made a key that ends in a space, which is another user's key to MySQL")
         characters = 0
         for value in row:
             try:

@@ -87,10 +87,16 @@ class PartnerClock:
 
     @classmethod
     def from_item(cls, item: Mapping[str, int]) -> Self:
-        """The clock that an item of the limit's table holds; the wall clock's twin where it holds none."""
-        if "clock_changes" not in item:
-            return cls()
-        return cls(*(item[f"clock_{name}"] for name in cls.__dataclass_fields__))
+        """The clock that an item of the limit's table holds; the wall clock's twin where it holds none.
+
+        One that cannot run is the twin, too, with the count of its changes, so that the next change mends it.
+        """
+        fields = {name: item.get(f"clock_{name}") for name in cls.__dataclass_fields__}
+        changes = fields["changes"] or 0
+        numbers = {name: value for name, value in fields.items() if value is not None}
+        if len(numbers) < len(fields) or not (0 < numbers["share"] <= WHOLE and 0 <= numbers["share_before"] <= WHOLE):
+            return cls(changes=changes)
+        return cls(**numbers)
 
     def to_item(self) -> dict[str, int]:
         """What the item is to hold."""

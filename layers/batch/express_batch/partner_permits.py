@@ -4,6 +4,7 @@ What an environment that died has not given back comes free when its invocation 
 partner's name and `#in-flight`: a count of changes, and for each holder "<permits> <end>".
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from express_batch.ports import Item, LimitTable
 ATTEMPTS = 20  # each further one means that another environment has just taken some
 RETRY_SECONDS = 0.05
 CHANGES = "changes"
+_NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 # Fewer are not worth to begin with: a slice that can hardly call lets its slots go by. It comes again.
 FEWEST = 10
 
@@ -84,7 +86,7 @@ def _read_holders(item: Mapping[str, int | str], now: float) -> tuple[dict[str, 
         if not name.startswith("held "):
             continue
         count, _, until = str(value).partition(" ")
-        if count.isdigit() and until.isdigit() and float(until) > now:
+        if _NUMBER.fullmatch(count) and _NUMBER.fullmatch(until) and int(until) > now:
             held[name.removeprefix("held ")] = int(count)
         else:
             expired.append(name)

@@ -15,6 +15,7 @@ from express_batch.attempts import Redrives, RunHistory
 from express_batch.claim import Claim
 from express_batch.database import Database, Transaction
 from express_batch.errors import InvalidEventError, RedriveRefusedError
+from express_batch.failures import MAX_REASON_CHARACTERS
 from express_batch.ledger import RunRow
 from express_batch.listing import write_listing
 from express_batch.observability import Observer
@@ -46,7 +47,7 @@ class RedriveRequest:
         if not (
             isinstance(reasons, list)
             and len(reasons) <= MAX_REASONS
-            and all(isinstance(reason, str) and reason for reason in reasons)
+            and all(isinstance(reason, str) and 0 < len(reason) <= MAX_REASON_CHARACTERS for reason in reasons)
         ):
             raise InvalidEventError(
                 f"reasons are no list of at most {MAX_REASONS} names, such as ApiServerError: leave them out for all"
@@ -70,7 +71,7 @@ def list_redrive(
 
     ALREADY_STARTED: another execution runs the run again at this moment. NOTHING_TO_REDRIVE: every user is written; no
     run is made of it. Raises RedriveRefusedError, ListingTooLargeError, DatabaseUnavailableError,
-    StorageUnavailableError, SchemaError.
+    StorageUnavailableError, SchemaError, ObjectUnreadableError.
     """
     started_at = now()
     observer.identify(run_id=request.run_id)

@@ -12,6 +12,7 @@ from express_batch.errors import InvalidEventError
 # `-r2`: the second redrive of the run before it. It sorts behind its run and before the next one's.
 _RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)(-r[1-9][0-9]{0,2})?")
 MAX_REDRIVES = 999
+_MOMENT = "%Y%m%dT%H%M%SZ"
 # While it exists, no call begins (stop_switch.py).
 STOP_KEY = "control/stop.json"
 # The run that goes (turn.py).
@@ -34,7 +35,8 @@ def make_run_id(scheduled_time: str) -> str:
         return check_run_id(moment.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ"))
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidEventError(
-            f"scheduled_time is {scheduled_time!r}: expected ISO 8601 with an offset, such as 2026-11-22T08:30:00Z"
+            f"scheduled_time is {repr(scheduled_time)[:60]}: "
+            "expected ISO 8601 with an offset, such as 2026-11-22T08:30:00Z"
         ) from error
 
 
@@ -65,7 +67,7 @@ def redrive_of(run_id: str) -> str | None:
 
 def scheduled_moment(run_id: str) -> datetime.datetime:
     """The scheduled time that the run, or the one it runs again, was named for."""
-    return datetime.datetime.strptime(original_of(run_id), "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    return datetime.datetime.strptime(original_of(run_id), _MOMENT).replace(tzinfo=datetime.UTC)
 
 
 def is_dry_run(run_id: str) -> bool:
@@ -75,17 +77,27 @@ def is_dry_run(run_id: str) -> bool:
 
 def check_any_run_id(run_id: object) -> str:
     """`run_id` itself, also that of a dry run. Raises InvalidEventError."""
-    return run_id if isinstance(run_id, str) and is_dry_run(run_id) else check_run_id(run_id)
+    if isinstance(run_id, str) and is_dry_run(run_id) and _is_moment(run_id.removeprefix("dry-")[:16]):
+        return run_id
+    return check_run_id(run_id)
 
 
 def check_run_id(run_id: object) -> str:
     """`run_id` itself. Raises InvalidEventError when it is none: it becomes part of a key."""
-    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
+    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id) and _is_moment(original_of(run_id)):
         return run_id
     shown = repr(run_id[:40]) if isinstance(run_id, str) else f"a {type(run_id).__name__}"
     raise InvalidEventError(
         f"run_id is {shown}: expected the form 20261122T083000Z, or 20261122T083000Z-r1 for a redrive"
     )
+
+
+def _is_moment(text: str) -> bool:
+    """Whether there is such a time, and none of the first centuries: days are taken off it."""
+    try:
+        return datetime.datetime.strptime(text, _MOMENT).year >= 1900
+    except ValueError:
+        return False
 
 
 def started_key(run_id: str) -> str:

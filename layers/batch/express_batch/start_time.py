@@ -8,6 +8,7 @@ from express_batch.errors import InvalidEventError
 
 START_TIME = "execution_started_at"
 DEADLINE = "deadline"
+MAX_MILLISECONDS = 10**14  # the year 5138; a larger whole number would not fit a float
 
 
 def read_start_time(event: Mapping[str, Any]) -> float | None:
@@ -24,7 +25,7 @@ def read_start_time(event: Mapping[str, Any]) -> float | None:
             raise ValueError("no offset")
         return moment.timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidEventError(f"{START_TIME} is {text!r}: expected ISO 8601 with an offset") from error
+        raise InvalidEventError(f"{START_TIME} is {repr(text)[:60]}: expected ISO 8601 with an offset") from error
 
 
 def read_deadline(event: Mapping[str, Any]) -> float | None:
@@ -36,5 +37,7 @@ def read_deadline(event: Mapping[str, Any]) -> float | None:
     if deadline is None:
         return None
     if not isinstance(deadline, (int, float)) or isinstance(deadline, bool):
-        raise InvalidEventError(f"{DEADLINE} is {deadline!r}: expected milliseconds since 1970")
+        raise InvalidEventError(f"{DEADLINE} is a {type(deadline).__name__}: expected milliseconds since 1970")
+    if not 0 <= deadline <= MAX_MILLISECONDS:
+        raise InvalidEventError(f"{DEADLINE} is not from 0 to {MAX_MILLISECONDS}: expected milliseconds since 1970")
     return deadline / 1000

@@ -1,17 +1,18 @@
 """The kill switch: `batchctl stop` puts control/stop.json into the run bucket, `batchctl resume` takes it away."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 
 from express_batch.errors import StorageRefusedError, StorageUnavailableError
 from express_batch.observability import Observer
+from express_batch.outside_json import decode_json
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import STOP_KEY
 
 # One GET a second in each environment that calls: a run of 32 environments and 10 s takes 320, 0.013 cents.
 CHECK_SECONDS = 1.0
+MAX_REASON_CHARACTERS = 1000
 
 
 class StopSwitch:
@@ -65,6 +66,6 @@ class StopSwitch:
 def _read_reason(body: bytes | None) -> str:
     """Any object stops, whoever wrote it and however; only the reason is lost."""
     try:
-        return str(json.loads(body or b"{}")["reason"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return str(decode_json(body or b"{}")["reason"])[:MAX_REASON_CHARACTERS]
+    except (ValueError, TypeError, KeyError):
         return ""

@@ -16,6 +16,7 @@ from typing import Any
 
 from express_batch.errors import InvalidEventError, RecordTooLargeError
 from express_batch.job_contract import Row
+from express_batch.outside_json import decode_json
 from express_batch.run_layout import check_run_id
 
 RECORD_VERSION = 1
@@ -27,7 +28,14 @@ MAX_RECORD_BYTES = 900_000
 MAX_POSITIONS = 8 * 1024
 MAX_PLACE = 2**32 - 1
 MAX_ANSWER_VERSION = 2**64 - 1
-_RECORD_ID = re.compile(r"[!-~]{1,120}")
+# How far the clock of a sender may be ahead of the stream's: less than the time between two runs, or answers of the
+# next run would lose to those of the one before (docs/adr/0014).
+MAX_CLOCK_AHEAD_SECONDS = 300.0
+# MySQL's own limit of a table's columns (https://dev.mysql.com/doc/refman/8.4/en/column-count-limit.html).
+MAX_COLUMNS = 4096
+MAX_TRACE_CHARACTERS = 1024
+# It becomes part of an S3 key and of the ledger's primary key.
+_RECORD_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,119}")
 
 
 @dataclass(frozen=True)
@@ -117,8 +125,8 @@ def encode_records(
 def decode_record(data: bytes) -> StreamRecord:
     """The record. Raises InvalidEventError that says what is wrong, without the record's content."""
     try:
-        document: Any = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document: Any = decode_json(data)
+    except ValueError as error:
         raise InvalidEventError(
             f"a stream record of {len(data)} bytes is not JSON: only SyncUsers may write to the stream"
         ) from error
@@ -130,7 +138,7 @@ def decode_record(data: bytes) -> StreamRecord:
             "deploy SyncUsers and WriteRows together"
         )
     try:
-        columns = tuple(_text(column) for column in document["columns"])
+        columns = tuple(_text(column) for column in _list(document["columns"], MAX_COLUMNS))
         start = _whole(document["start"], MAX_PLACE)
         trace = document["trace"]
         return StreamRecord(
@@ -138,14 +146,34 @@ def decode_record(data: bytes) -> StreamRecord:
             chunk=_whole(document["chunk"], MAX_PLACE),
             start=start,
             record_id=_record_id(document["record_id"]),
-            trace_header=None if trace is None else _text(trace),
+            trace_header=None if trace is None else _text(trace, MAX_TRACE_CHARACTERS),
             columns=columns,
-            rows=tuple(_decode_row(row, start, len(columns)) for row in document["rows"]),
+            rows=_decode_rows(document["rows"], start, len(columns)),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InvalidEventError(
             f"a stream record of version {RECORD_VERSION} lacks its fields ({type(error).__name__})"
         ) from error
+
+
+def check_versions(record: StreamRecord, arrived_at: float) -> None:
+    """Return when no answer is newer than the record itself. Raises InvalidEventError.
+
+    A version from the future would keep every later answer of its user out of the table.
+    """
+    newest = max((row.answer_version for row in record.rows), default=0)
+    if newest > (arrived_at + MAX_CLOCK_AHEAD_SECONDS) * 1_000_000:
+        raise InvalidEventError(
+            f"a stream record has an answer of {newest / 1_000_000 - arrived_at:.0f} s after its arrival, "
+            f"{MAX_CLOCK_AHEAD_SECONDS:.0f} s are allowed: a clock is wrong, or the record is not of SyncUsers"
+        )
+
+
+def _decode_rows(rows: Any, start: int, column_count: int) -> tuple[SyncedRow, ...]:
+    decoded = tuple(_decode_row(row, start, column_count) for row in _list(rows, MAX_POSITIONS))
+    if len({row.position for row in decoded}) != len(decoded):
+        raise ValueError("two rows of one position")
+    return decoded
 
 
 def _decode_row(row: Any, start: int, column_count: int) -> SyncedRow:
@@ -166,8 +194,15 @@ def _whole(value: object, greatest: int) -> int:
     raise ValueError(f"expected a whole number from 0 to {greatest}")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
+def _list(value: object, greatest: int) -> list[Any]:
+    if isinstance(value, list) and len(value) <= greatest:
+        return value
+    raise ValueError(f"expected a list of at most {greatest}")
+
+
+def _text(value: object, longest: int = MAX_RECORD_BYTES) -> str:
+    if isinstance(value, str) and len(value) <= longest:
+        check_value(value)
         return value
     raise ValueError("expected text")
 
@@ -175,4 +210,4 @@ def _text(value: object) -> str:
 def _record_id(value: object) -> str:
     if isinstance(value, str) and _RECORD_ID.fullmatch(value):
         return value
-    raise ValueError("expected 1 to 120 ASCII characters")
+    raise ValueError("expected 1 to 120 letters, digits, - and _")

@@ -9,9 +9,10 @@ import json
 from dataclasses import asdict, dataclass
 
 from express_batch.claim import LONGEST_EXECUTION_SECONDS
-from express_batch.errors import StorageRefusedError, StorageUnavailableError
+from express_batch.errors import InvalidEventError, StorageRefusedError, StorageUnavailableError
+from express_batch.outside_json import decode_json
 from express_batch.ports import VersionedStore
-from express_batch.run_layout import TURN_KEY, closed_key
+from express_batch.run_layout import TURN_KEY, check_run_id, closed_key
 
 # Each further attempt means that another run has just taken it.
 ATTEMPTS = 3
@@ -66,16 +67,26 @@ def give_turn_back(store: VersionedStore, turn: Turn) -> None:
 
 
 def _is_over(store: VersionedStore, held: Turn, now: float) -> bool:
-    if now - held.taken_at > LONGEST_EXECUTION_SECONDS:
+    # To either side: a turn that was taken in the far future would never end.
+    if abs(now - held.taken_at) > LONGEST_EXECUTION_SECONDS:
         return True
     body = store.get(closed_key(held.run_id))
-    return body is not None and json.loads(body).get("status") not in NOT_STARTED
+    return body is not None and _says_that_it_ended(body)
+
+
+def _says_that_it_ended(body: bytes) -> bool:
+    """Whether it is a run's account. What is none ends no turn: two runs would go at a time."""
+    try:
+        status = decode_json(body)["status"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return isinstance(status, str) and status not in NOT_STARTED
 
 
 def _read_turn(body: bytes) -> Turn | None:
     """None for an object that is no turn: nobody has it."""
     try:
-        document = json.loads(body)
-        return Turn(str(document["run_id"]), str(document["execution"]), float(document["taken_at"]))
-    except (ValueError, TypeError, KeyError):
+        document = decode_json(body)
+        return Turn(check_run_id(document["run_id"]), str(document["execution"]), float(document["taken_at"]))
+    except (ValueError, TypeError, KeyError, OverflowError, InvalidEventError):
         return None

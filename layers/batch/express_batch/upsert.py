@@ -29,7 +29,8 @@ def build_upsert(table: Table, columns: Sequence[str]) -> str:
     """
     unknown = [column for column in columns if column not in table.columns]
     if unknown or not set(table.key) <= set(columns) or len(set(columns)) != len(columns):
-        raise ValueError(f"columns {', '.join(columns)} are not those of the job's table {table.name}")
+        # Cut: it goes into the failure record of each row, and who writes to the stream chooses the names.
+        raise ValueError(f"columns {', '.join(columns)[:200]} are not those of the job's table {table.name}")
     names = [quote_name(column) for column in columns]
     version = quote_name(VERSION_COLUMN)
     updates = [

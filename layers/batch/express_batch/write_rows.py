@@ -1,7 +1,6 @@
 """WriteRows: the rows of a batch of stream records and their ledger entries, in one transaction."""
 
 import base64
-import binascii
 import json
 import time
 from collections import Counter, defaultdict
@@ -15,11 +14,12 @@ from express_batch.database import Database, DatabaseActivity, TableMismatchErro
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import Table, User
+from express_batch.kinesis_event import read_arrived
 from express_batch.observability import OK, Observer
 from express_batch.ports import ObjectStore
 from express_batch.positions import pack_positions
 from express_batch.run_layout import rejected_key
-from express_batch.stream_record import StreamRecord, SyncedRow, decode_record
+from express_batch.stream_record import StreamRecord, SyncedRow, check_versions, decode_record
 from express_batch.upsert import VersionedRow, build_upsert, newest_by_key, upsert_rows
 
 
@@ -64,8 +64,9 @@ def write_rows(
     """The mapping's answer, {"batchItemFailures": []}: a batch is written whole, or the function raises.
 
     A record that cannot be read is stored under rejected/ and passed over; a row that the table refuses becomes a
-    failure record. Neither blocks the shard. Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError;
-    the mapping then repeats the batch, which is harmless since rows and ledger are idempotent.
+    failure record. Neither blocks the shard. Raises InvalidEventError for an event of anybody but the mapping, and
+    DatabaseUnavailableError, StorageUnavailableError, SchemaError; the mapping then repeats the batch, which is
+    harmless since rows and ledger are idempotent.
     """
     started_at = time.time()
     arrived = _read_records(event, store, observer)
@@ -148,21 +149,18 @@ def _tell_batch(
 
 def _read_records(event: Any, store: ObjectStore, observer: Observer) -> list[tuple[StreamRecord, float]]:
     """The records that can be read, each with its arrival in the stream."""
-    if not isinstance(event, dict) or not isinstance(event.get("Records"), list):
-        raise InvalidEventError("the event has no Records: this function is called by a Kinesis event source mapping")
     records = []
-    for item in event["Records"]:
-        data = item["kinesis"]["data"]
+    for arrived in read_arrived(event):
         try:
-            record = decode_record(base64.b64decode(data, validate=True))
-        except (InvalidEventError, binascii.Error) as error:
-            shard_id = str(item["eventID"]).partition(":")[0]
-            sequence_number = str(item["kinesis"]["sequenceNumber"])
-            key = rejected_key(shard_id, sequence_number)
-            store.put(key, json.dumps({"reason": type(error).__name__, "detail": str(error), "data": data}).encode())
+            record = decode_record(base64.b64decode(arrived.data, validate=True))
+            check_versions(record, arrived.arrived_at)
+        except (InvalidEventError, ValueError) as error:  # ValueError: what is no base64
+            key = rejected_key(arrived.shard_id, arrived.sequence_number)
+            document = {"reason": type(error).__name__, "detail": str(error), "data": arrived.data}
+            store.put(key, json.dumps(document).encode())
             observer.warn("stream record rejected", key=key, reason=str(error))
         else:
-            records.append((record, float(item["kinesis"]["approximateArrivalTimestamp"])))
+            records.append((record, arrived.arrived_at))
     return records
 
 

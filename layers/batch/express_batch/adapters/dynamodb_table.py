@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,12 +12,14 @@ from botocore.exceptions import BotoCoreError
 
 from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
 from express_batch.errors import LimitUnavailableError
+from express_batch.outside_json import decode_json
 from express_batch.ports import Item
 
 # The protocol of https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 _HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
 _TARGET = "DynamoDB_20120810"
 _KEY = "partner"
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 ATTEMPTS = 4
 BASE_DELAY_SECONDS = 0.05
 # Worth another attempt besides every 5xx. A change that was made and whose answer was lost is made twice then: slots
@@ -135,17 +138,23 @@ def _encode(values: Item) -> dict[str, dict[str, str]]:
     return {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()}
 
 
-def _decode(item: Mapping[str, Mapping[str, str]] | None) -> Item:
-    return {
-        name: int(value["N"]) if "N" in value else value["S"]
-        for name, value in (item or {}).items()
-        if name != _KEY and ("N" in value or "S" in value)
-    }
+def _decode(item: object) -> Item:
+    """Whole numbers and texts; what else somebody has put into the item is none of ours."""
+    values: dict[str, int | str] = {}
+    for name, value in item.items() if isinstance(item, dict) else ():
+        if name == _KEY or not isinstance(value, dict):
+            continue
+        number, text = value.get("N"), value.get("S")
+        if isinstance(number, str) and _WHOLE_NUMBER.fullmatch(number):
+            values[name] = int(number)
+        elif isinstance(text, str):
+            values[name] = text
+    return values
 
 
 def _read_document(answer: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(answer)
+        document = decode_json(answer)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

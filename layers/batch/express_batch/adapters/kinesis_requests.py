@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
+from express_batch.outside_json import decode_json
 
 # The protocol of https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 _HEADERS = {"X-Amz-Target": "Kinesis_20131202.PutRecords", "Content-Type": "application/x-amz-json-1.1"}
@@ -40,7 +41,7 @@ class KinesisRequests:
 
 def _read_document(answer: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(answer)
+        document = decode_json(answer)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -79,13 +79,11 @@ class KinesisStream:
             return records, code
         except BotoCoreError as error:
             return records, type(error).__name__
-        if not answer["FailedRecordCount"]:
-            return [], ""
-        refused = [
-            (record, result["ErrorCode"])
-            for record, result in zip(records, answer["Records"], strict=True)
-            if result.get("ErrorCode")
-        ]
+        results = answer.get("Records")
+        if not isinstance(results, list) or len(results) != len(records):
+            return records, "an answer of another shape"  # sent again, which is harmless
+        codes = [result.get("ErrorCode", "") if isinstance(result, dict) else "no result" for result in results]
+        refused = [(record, str(code)) for record, code in zip(records, codes, strict=True) if code]
         return [record for record, _ in refused], refused[0][1] if refused else ""
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import email.utils
-import json
 import math
+import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import aiohttp
 from yarl import URL
 
+from express_batch.adapters.answer_memory import AnswerMemory
 from express_batch.errors import (
     AnswerTooLargeError,
     ApiRejectedError,
@@ -20,11 +22,18 @@ from express_batch.errors import (
     ApiUnreachableError,
     ApiUntrustedError,
     MalformedAnswerError,
+    RequestRefusedError,
     SettingsError,
 )
 from express_batch.job_contract import PartnerApi
+from express_batch.outside_json import decode_json
 
 T = TypeVar("T")
+# What a path and a query may hold (https://www.rfc-editor.org/rfc/rfc3986#section-3.3), and what APIs take besides in a
+# query. A fragment is never sent.
+_PATH = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[!$&-~]|%[0-9A-Fa-f]{2})*)?", re.ASCII)
+_SEPARATORS = re.compile(r"[/\\]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 MAX_ANSWER_BYTES = 1_000_000
 MAX_RETRY_AFTER_SECONDS = 300.0
 
@@ -35,6 +44,7 @@ class HttpPartnerApi:
     def __init__(self, base_url: str, session: aiohttp.ClientSession) -> None:
         self._base_url = base_url.rstrip("/")
         self._session = session
+        self._memory = AnswerMemory()
 
     async def get_json(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """The decoded JSON of a 200 answer to GET base URL + `path`.
@@ -45,13 +55,14 @@ class HttpPartnerApi:
             raise ValueError(
                 "a path begins with a slash: without it, what follows the host name would become part of it"
             )
+        check_request(path, headers or {})
         # encoded=True: a job has quoted its path, and a user id must not be taken apart again.
         url = URL(self._base_url + path, encoded=True)
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status != 200:
                     raise _refusal(response.status, response.headers.get("Retry-After"), path)
-                body = await _read_bounded(response, path)
+                body = await self._memory.read(response.content, MAX_ANSWER_BYTES)
         except TimeoutError as error:
             raise ApiTimeoutError(f"GET {path}: no complete answer in time") from error
         except aiohttp.ClientConnectorCertificateError as error:
@@ -61,9 +72,11 @@ class HttpPartnerApi:
         except aiohttp.ClientError as error:
             # Not the base URL: a developer's own may hold a password.
             raise ApiUnreachableError(f"GET {url.host}:{url.port}{path}: {type(error).__name__}") from error
+        if body is None:
+            raise AnswerTooLargeError(f"GET {path}: an answer of more than {MAX_ANSWER_BYTES} bytes")
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
+            return decode_json(body, half_pairs=True)
+        except ValueError as error:
             raise MalformedAnswerError(f"GET {path}: {len(body)} bytes that are not JSON") from error
 
 
@@ -98,15 +111,25 @@ class PartnerApiConnections:
         )
 
 
-async def _read_bounded(response: aiohttp.ClientResponse, path: str) -> bytes:
-    parts = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise AnswerTooLargeError(f"GET {path}: an answer of more than {MAX_ANSWER_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)
+def check_request(path: str, headers: Mapping[str, str]) -> None:
+    """Return when a server will take the path and the headers for what they say. Raises RequestRefusedError.
+
+    A user's id may be anything. "..", which no encoding protects, since "%2E%2E" is the same path
+    (https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2.2), would ask for another resource; so would an empty one, or
+    "../x" at a server that decodes before it resolves. A line's end would begin another header.
+    """
+    route = unquote(path.partition("?")[0])
+    if not _PATH.fullmatch(path) or "//" in path.partition("?")[0]:
+        problem = "it is no path, or has an empty part: is the user's id empty, or not quoted?"
+    elif any(part.partition(";")[0] in (".", "..") for part in _SEPARATORS.split(route)):
+        problem = "a part of it is . or .., which servers take away"
+    elif _CONTROLS.search(unquote(path)):
+        problem = "it has control characters"
+    elif any(_CONTROLS.search(f"{name}{value}") for name, value in headers.items()):
+        problem = "a header of it has control characters"
+    else:
+        return
+    raise RequestRefusedError(f"GET {path[:200]!r} is not sent: {problem}")
 
 
 def _refusal(status: int, retry_after: str | None, path: str) -> Exception:

@@ -5,6 +5,7 @@ from functools import cached_property
 from xml.etree import ElementTree
 
 from express_batch.adapters.s3_requests import S3Requests
+from express_batch.errors import StorageUnavailableError
 
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
@@ -57,9 +58,16 @@ class S3Store:
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""
         query = {"list-type": "2", "prefix": prefix}
         while True:
-            page = ElementTree.fromstring(self._requests.send("GET", "", query=query).body)  # noqa: S314  # S3's own
+            page = _parse_page(self._requests.send("GET", "", query=query).body, prefix)
             yield from (item.findtext(f"{_NAMESPACE}Key", "") for item in page.iter(f"{_NAMESPACE}Contents"))
             token = page.findtext(f"{_NAMESPACE}NextContinuationToken")
             if token is None:
                 return
             query = query | {"continuation-token": token}
+
+
+def _parse_page(body: bytes, prefix: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(body)  # noqa: S314  # S3's own answer, over TLS
+    except ElementTree.ParseError as error:
+        raise StorageUnavailableError(f"S3 answers no list of {prefix}: {len(body)} bytes that are no XML") from error
