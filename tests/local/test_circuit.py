@@ -75,7 +75,7 @@ def test_calls_end_when_the_partner_goes_down_and_the_next_run_probes_first(stac
     opened = len(lines_of(stack, "circuit opened"))
     account = run_into_the_outage(stack).output
 
-    # THEN it stops calling: a second until the window is full of failures, two that they last, one for the looks
+    # THEN it stops calling: a second until the window is full of failures, two that they last, one until all know
     failed = account["failed_by_reason"]
     assert stack.calls() < 1.5 * 4 * ATTEMPTS_A_SECOND * CALLERS
     assert failed["CircuitOpenError"] > USERS / 2

@@ -1,6 +1,7 @@
 """control/circuit.json: one opens it, the probe that has read it closes it, and what cannot be read is open."""
 
 import json
+from typing import Any
 
 import pytest
 from express_batch.circuit_board import (
@@ -13,7 +14,11 @@ from express_batch.circuit_board import (
     read_circuit,
 )
 from express_batch.run_layout import CIRCUIT_KEY
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.fakes.bounds import BOUNDED
+from tests.fakes.json_values import ANY_JSON
 from tests.fakes.object_store import MemoryStore
 
 RUN = "20261122T083000Z"
@@ -82,3 +87,12 @@ def test_opening_gives_up_when_others_write_without_end() -> None:
             return False
 
     assert open_circuit(BusyStore(), DOWN) is False
+
+
+@BOUNDED
+@given(ANY_JSON | st.fixed_dictionaries(dict.fromkeys(("state", "changed_at", "run_id", "reason"), ANY_JSON)))
+def test_any_object_is_a_circuit_or_open(document: Any) -> None:
+    circuit = read_circuit(json.dumps(document).encode())
+
+    assert circuit is not None
+    assert circuit.is_open or document["state"] == CLOSED
