@@ -193,6 +193,32 @@ def test_late_requests_take_a_later_slot_and_do_not_go_out_at_once() -> None:
     assert burst <= 12
 
 
+def test_few_late_requests_take_few_slots_more() -> None:
+    """Else the next slice's repeats would wait for slots of users who have theirs, and sleep until it comes."""
+    scene = Scene()
+
+    async def scenario() -> SliceAnswers:
+        loop: Any = asyncio.get_running_loop()
+
+        def freeze() -> None:
+            loop._jumping.waited += 0.1
+
+        loop.call_later(1.3, freeze)
+        work = asyncio.ensure_future(scene.run_slice(0, 200))
+        await asyncio.sleep(0.1)
+        others = PartnerLimit(scene.table, "loyalty", scene.rate, scene.now)
+        for number in range(4):  # the lanes are taken, but for that of the repeats
+            others.take_slots(5000, f"lane{number}", until=scene.now() + 1000 * SECOND)
+        return await work
+
+    run_virtually(scenario())
+
+    assert 0 < scene.gates[0].tally.forfeited < 15
+    taken = scene.table.items["loyalty"]["repeats"]
+    assert isinstance(taken, int)
+    assert taken < (EPOCH + 4) * SECOND
+
+
 def test_waiting_is_broken_off_when_calls_are_stopped() -> None:
     scene = Scene(calls_per_second=10)
 
