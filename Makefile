@@ -8,7 +8,7 @@ USERS ?= 10000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test screenshot test-sam lint audit fmt bench chaos footprint clean
+.PHONY: help setup run up test screenshot test-sam lint audit fmt bench chaos soak footprint clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ bench: setup $(VENV)-bench/.ready ## side by side with asyncio and Celery: make 
 chaos: setup ## faults injected into whole runs, and a table of what was survived: make chaos ARGS="--users 5000 database-killed"
 	@scripts/ensure-debian-package faketime faketime
 	@$(BIN)/python -m chaos.run $(ARGS)
+
+soak: setup ## 200 runs in a row with faults on one stack, and what grows: make soak ARGS="--runs 60 --seed 2"
+	@$(BIN)/python -m chaos.soak $(ARGS)
 
 footprint: setup ## CPU of a cold start and zipped size of each function and layer
 	@rm -rf .local/footprint && mkdir -p .local/footprint

@@ -4,8 +4,9 @@ import signal
 import sys
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
+from batchctl.control import circuit_commands
 from batchctl.control.commands import resume, stop
 from batchctl.cost.commands import cost
 from batchctl.errors import BatchctlError, UsageError
@@ -52,6 +53,7 @@ app.command()(migrate)
 app.command()(redrive)
 app.command()(stop)
 app.command()(resume)
+app.add_typer(circuit_commands.app, name="circuit")
 app.add_typer(failures_commands.app, name="failures")
 app.add_typer(rehearse_commands.app, name="pipeline")
 app.command()(invoke)

@@ -9,10 +9,14 @@ from chaos.verdict import Allowed, RunWord, Verdict, allow_answers_since, compar
 from emulator.step_functions import Execution
 
 REPAIRS = 3
+NOT_STRUCK = "the fault has not struck"
 
 
-async def play(scenario: Scenario, stage: Stage, seed: int) -> Verdict:
-    """The line of the table. The stage is as before when the verdict is green."""
+async def play(scenario: Scenario, stage: Stage, seed: int, draw: int | None = None) -> Verdict:
+    """The line of the table. The stage is as before when the verdict is green.
+
+    `seed` is that of the partner's answers, and decides whom the fault hits where `draw` does not.
+    """
     verdict = Verdict(scenario.name, stage.users)
     stage.faults.forget()
     zygote = stage.stack.emulator.functions.zygote_pid
@@ -22,7 +26,7 @@ async def play(scenario: Scenario, stage: Stage, seed: int) -> Verdict:
     allowed = allow_answers_since(before, seed) if scenario.calls_overlap else nobody
     began = time.monotonic()
     ended: list[tuple[Execution, str]] = []
-    async with scenario.around(stage, seed):
+    async with scenario.around(stage, seed if draw is None else draw):
         for _ in range(scenario.runs):
             await scenario.before_each(stage)
             execution = await stage.start()
@@ -33,12 +37,13 @@ async def play(scenario: Scenario, stage: Stage, seed: int) -> Verdict:
     calls = await stage.count_calls() - calls_before
     verdict.strikes = sum(stage.faults.strikes.values())
     if not verdict.strikes:
-        verdict.problems.append("the fault has not struck")
+        verdict.problems.append(NOT_STRUCK)
     word = RunWord("", "", 0, 0)
     for execution, run_id in ended:
         word = await judge_run(stage, execution, run_id, allowed)
         if word.status not in scenario.ends:
-            verdict.problems.append(f"{run_id} ended {word.describe()}, expected {' or '.join(scenario.ends)}")
+            why = f" ({word.reasons})" if word.reasons else ""
+            verdict.problems.append(f"{run_id} ended {word.describe()}{why}, expected {' or '.join(scenario.ends)}")
         _take_word(verdict, word)
     await _make_whole(stage, verdict, word, allowed)
     began = stage.faults.first_strike or began

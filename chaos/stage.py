@@ -6,13 +6,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from batchctl.local.local_stack import LocalStack, local_stack
 from batchctl.local.options import LocalOptions
+from emulator.emulator import EmulatorOptions
 from emulator.faults import FaultPlan
 from emulator.faults.database import DatabaseFaults
 from emulator.partner_api import LastAnswer, PartnerApi
@@ -45,16 +46,35 @@ class Needs:
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
+class Schedule:
+    """Times of runs, one after the other, from the beginning of 2026 on; a listener is told each."""
+
+    def __init__(
+        self, between: timedelta = timedelta(minutes=10), listener: Callable[[datetime], None] | None = None
+    ) -> None:
+        self.last = datetime(2026, 1, 1, tzinfo=UTC)
+        self._between = between
+        self._listener = listener
+
+    def next_run(self) -> datetime:
+        """The time of the next run, which is now the last."""
+        self.last += self._between
+        if self._listener is not None:
+            self._listener(self.last)
+        return self.last
+
+
 class Stage:
     """A running stack with its faults; make it with `open_stage`."""
 
-    def __init__(self, stack: LocalStack, database: DatabaseFaults, users: int) -> None:
+    def __init__(self, stack: LocalStack, database: DatabaseFaults, users: int, schedule: Schedule) -> None:
         self.stack = stack
         self.database = database
         self.users = users
         self.listed = asyncio.Event()  # of the present run
+        self.rejected_before = 0  # records under rejected/ when the present fault was let loose
         self.present: Execution  # the run that was started last
-        self._next_run = datetime(2026, 1, 1, tzinfo=UTC)
+        self._schedule = schedule
         self._earlier_answers: dict[str, LastAnswer] = {}
         stack.emulator.state_machines.listeners.append(self._take_event)
 
@@ -79,8 +99,7 @@ class Stage:
         """A started run: of a scheduled time that no run had yet, or what `request` asks for."""
         self.listed.clear()
         if request is None:
-            self._next_run += timedelta(minutes=10)
-            request = {"scheduled_time": self._next_run.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            request = {"scheduled_time": self._schedule.next_run().strftime("%Y-%m-%dT%H:%M:%SZ")}
         self.present = await self.stack.emulator.state_machines.start(self.stack.state_machine_arn, dict(request))
         return self.present
 
@@ -162,9 +181,15 @@ class Stage:
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Keys of the run bucket."""
-        bucket = self.stack.stack.outputs["RunBucketName"]
-        page = await self.stack.emulator.aws.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix)
-        return [item["Key"] for item in page.get("Contents", [])]
+        bucket, keys, after = self.stack.stack.outputs["RunBucketName"], [], ""
+        while True:
+            page = await self.stack.emulator.aws.call(
+                "s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, StartAfter=after
+            )
+            keys += [item["Key"] for item in page.get("Contents", [])]
+            if not page["IsTruncated"]:
+                return keys
+            after = keys[-1]
 
     async def _read_chunk(self, run_id: str, chunk: int) -> list[str]:
         (document,) = (await self._read_objects(f"runs/{run_id}/chunks/{chunk:05d}.json")).values()
@@ -190,7 +215,16 @@ def make_row(answer: LastAnswer) -> Row:
 
 
 @contextlib.asynccontextmanager
-async def open_stage(needs: Needs, users: int, seed: int, tell: Callable[[str], None]) -> AsyncIterator[Stage]:
+async def open_stage(
+    needs: Needs,
+    users: int,
+    seed: int,
+    tell: Callable[[str], None],
+    *,
+    emulator_options: EmulatorOptions | None = None,
+    tracing: bool = False,
+    schedule: Schedule | None = None,
+) -> AsyncIterator[Stage]:
     """A stage whose every user has a row; everything has ended when the block is left."""
     options = LocalOptions(
         users=users,
@@ -198,13 +232,14 @@ async def open_stage(needs: Needs, users: int, seed: int, tell: Callable[[str], 
         api_latency_ms=LATENCY_MS,
         seed=seed,
         parameters={**PARAMETERS, **needs.parameters},
-        tracing=False,
+        tracing=tracing,
     )
     mariadb_options = MariaDbOptions(arguments=needs.mariadb_arguments)
-    async with local_stack(options, tell, mariadb_options=mariadb_options, clock_library=needs.clock_library) as stack:
+    emulator_options = replace(emulator_options or EmulatorOptions(), clock_library=needs.clock_library)
+    async with local_stack(options, tell, mariadb_options=mariadb_options, emulator_options=emulator_options) as stack:
         assert stack.mariadb is not None
         address: DatabaseAddress = stack.mariadb.address
-        stage = Stage(stack, await asyncio.to_thread(DatabaseFaults, address), users)
+        stage = Stage(stack, await asyncio.to_thread(DatabaseFaults, address), users, schedule or Schedule())
         # Each good answer differs from the one before, so that an older row shows.
         await stage.partner.set_options(changing=True)
         tell("a run without faults")

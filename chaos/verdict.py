@@ -42,6 +42,7 @@ class RunWord:
     missing: int
     double_counts: int = 0
     problems: tuple[str, ...] = ()
+    reasons: str = ""  # of the failures, each with its number
 
     def describe(self) -> str:
         """For the table."""
@@ -132,4 +133,6 @@ async def judge_run(stage: Stage, execution: Execution, run_id: str, allowed: Al
                 f"{run_id} is {status}, and the rows of {len(unnamed)} users are not their last answers"
                 f" ({len(unnamed & rows.older)} older), such as {min(unnamed)}"
             )
-    return RunWord(run_id, status, failed, missing, double, tuple(problems))
+    counted = closed.get("failed_by_reason") or {}
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counted.items())
+    return RunWord(run_id, status, failed, missing, double, tuple(problems), reasons)

@@ -17,8 +17,12 @@ from emulator.gateway.client_environment import client_environment
 from emulator.gateway.gateway import Gateway, open_listener, url_of
 from emulator.gateway.service_call import ServiceCall
 from emulator.identity import Identity
+from emulator.lambda_runtime.logs import RING_LINES
 from emulator.lambda_runtime.runtime_files import prepare_runtime
 from emulator.lambda_runtime.service import LambdaService
+from emulator.retention.calendar import Calendar, RealCalendar
+from emulator.retention.lifecycle import LifecycleSweeper
+from emulator.retention.sweeper import RetentionSweeper
 from emulator.services.cloudformation import CloudFormationService
 from emulator.services.embedded_metrics import EmbeddedMetrics
 from emulator.services.kinesis import KinesisService
@@ -36,13 +40,22 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 class EmulatorOptions:
     """What a caller may choose."""
 
-    work_dir: Path  # logs and code of this emulator alone
+    work_dir: Path = PROJECT_ROOT / ".local" / "emulator"  # logs and code of this emulator alone
     cache_dir: Path = field(default=PROJECT_ROOT / ".local" / "cache")  # emulators share it, also at the same time
     identity: Identity = field(default_factory=Identity)
     runtime_requirements: Path = PROJECT_ROOT / "requirements" / "runtime.txt"
     max_environments: int = 64
     poll_interval_seconds: float = 0.2
     clock_library: Path | None = None  # libfaketime, for faults of the clock
+    # What is kept for days goes when they are over by this calendar; it is looked for at the interval.
+    calendar: Calendar = field(default_factory=RealCalendar)
+    sweep_seconds: float = 3600
+    # What is kept by number: the newest.
+    kept_executions: int = 100
+    kept_trace_documents: int = 200_000
+    kept_log_lines: int = RING_LINES  # of each function in memory, besides its log group
+    # "After a period of time of inactivity", which AWS does not name, an environment ends.
+    idle_seconds: float | None = 900
 
 
 class Emulator:
@@ -52,7 +65,7 @@ class Emulator:
         self.options = options
         identity = options.identity
         self.moto = Moto(identity, options.work_dir / "moto.log")
-        self.xray = XRayService(identity)
+        self.xray = XRayService(identity, max_documents=options.kept_trace_documents)
         self.kinesis = KinesisService(identity)
         self.faults = FaultPlan()
         self.kinesis.put_fault = self.faults.refuse_record
@@ -64,6 +77,7 @@ class Emulator:
         self.functions: LambdaService
         self.logs: LogsService
         self.mappings: EventSourceMappingService
+        self.retention: RetentionSweeper
         self.state_machines: StepFunctionsService
         self.stacks: CloudFormationService
 
@@ -105,6 +119,8 @@ class Emulator:
             extra_environment=client_environment(self.url, identity),
             xray_daemon_address=xray_address,
             max_environments=options.max_environments,
+            idle_seconds=options.idle_seconds,
+            log_ring_lines=options.kept_log_lines,
             fetch_object=self._fetch_object,
             deliver=self._deliver,
             issue_key=self.access.issue_key,
@@ -129,10 +145,20 @@ class Emulator:
         parts.callback(moto_caller.close)
         self.logs = LogsService(identity, moto_caller, self.functions.logs, options.work_dir / "logs" / "vended")
         parts.callback(self.logs.flush)
+        self.retention = RetentionSweeper(
+            LifecycleSweeper(moto_caller, options.calendar),
+            self.logs,
+            self.kinesis,
+            options.calendar,
+            drop_packages=self.functions.drop_unused_packages,
+        )
+        parts.push_async_callback(self.retention.close)
+        self.retention.start(options.sweep_seconds)
         self.state_machines = StepFunctionsService(
             identity,
             FaultyTasks(GuardedInvoker(self.functions, self.access), self.faults),
             GuardedSdkCaller(sdk_caller, self.access),
+            kept_express_executions=options.kept_executions,
             event_log=self.logs,
             send_segment=self.xray.add,
             faults=self.faults,

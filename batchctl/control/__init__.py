@@ -1,1 +1,1 @@
-"""`batchctl stop` and `batchctl resume`: the kill switch of a stack."""
+"""`batchctl stop`, `resume` and `circuit`: the kill switch of a stack, and whether its partner was found down."""

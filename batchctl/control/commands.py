@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.control.switch import STOPPED_REASON, KillSwitch, Stop, StoppedRuns
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.redrive.one_redrive import Ended, run

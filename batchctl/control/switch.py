@@ -17,6 +17,7 @@ from batchctl.runs.heads import is_execution_over, parse_object
 STOP_KEY = "control/stop.json"
 STOP_VERSION = 1
 STOPPED_REASON = "StoppedError"
+CHECK_SECONDS = 1.0  # an environment holds what it has seen for so long (express_batch.stop_switch)
 # A run that was stopped had begun before the stop, by the longest life of an execution.
 LONGEST_RUN_SECONDS = 310.0
 READERS = 32
@@ -62,7 +63,7 @@ class KillSwitch:
 
     def put_on(self, reason: str, *, now: Callable[[], float] = time.time) -> Stop:
         """Stop all calls; a stop that is in force already stays as it is."""
-        stop = Stop(reason, round(now(), 3), _find_user())
+        stop = Stop(reason, round(now(), 3), find_user())
         with explained(f"s3://{self._bucket}/{STOP_KEY}"):
             try:
                 self._client.put_object(
@@ -78,13 +79,16 @@ class KillSwitch:
                 return self.read() or stop
         return stop
 
-    def take_off(self) -> None:
-        """Let calls begin again."""
+    def take_off(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Let calls begin again. On return no environment holds the stop for true any more."""
         with explained(f"s3://{self._bucket}/{STOP_KEY}"):
             self._client.delete_object(Bucket=self._bucket, Key=STOP_KEY)
+        sleep(CHECK_SECONDS)
 
-    def find_runs(self, since: float, *, now: Callable[[], float] = time.time) -> StoppedRuns:
-        """The runs that met a stop of that moment."""
+    def find_runs(
+        self, since: float, *, reason: str = STOPPED_REASON, now: Callable[[], float] = time.time
+    ) -> StoppedRuns:
+        """The runs that met a stop of that moment, or what else has left users out for `reason` since then."""
         run_ids = self._list_runs(since)
         keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
         with ThreadPoolExecutor(READERS) as readers:
@@ -96,7 +100,7 @@ class KillSwitch:
                     going.append(run_id)
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
-            elif users := int((closed.get("failed_by_reason") or {}).get(STOPPED_REASON, 0)):
+            elif users := int((closed.get("failed_by_reason") or {}).get(reason, 0)):
                 to_redrive[run_id] = users
         return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
 
@@ -129,7 +133,8 @@ class KillSwitch:
                 raise
 
 
-def _find_user() -> str:
+def find_user() -> str:
+    """Who works the switch, or nothing."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -4,9 +4,9 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from batchctl.console import Console
 from batchctl.cost.estimate import Estimate, Workload, estimate_cost
 from batchctl.cost.watching import Watching
 from batchctl.errors import UsageError

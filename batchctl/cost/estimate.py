@@ -89,6 +89,8 @@ def estimate_cost(work: Workload) -> Estimate:
     chunks = math.ceil(work.users / work.chunk_size)
     # Once a second in each environment, however many slices it takes in that time.
     switch_looks = environments * max(1.0, sync_seconds / SWITCH_SECONDS)
+    # The circuit is looked at once in each environment, while all is well.
+    circuit_looks = environments
     put_units = slices * math.ceil(users * ROW_BYTES / prices.PUT_UNIT_BYTES)
 
     lambda_gb_seconds = (
@@ -110,7 +112,7 @@ def estimate_cost(work: Workload) -> Estimate:
             runs
             * (
                 (chunks + 3) * prices.S3_PUT  # claim, turn and listing besides
-                + (min(slices, chunks * work.concurrency) + switch_looks) * prices.S3_GET
+                + (min(slices, chunks * work.concurrency) + switch_looks + circuit_looks + 1) * prices.S3_GET
             ),
         ),
         Line("Kinesis PUT units", runs * put_units * prices.PUT_UNIT),

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.failures.bucket import Bucket
 from batchctl.failures.failed_users import count_users, name_users, read_failed_users
@@ -212,5 +212,8 @@ def _show_pieces(console: Console, bucket: Bucket, stuck: Stuck) -> None:
     for piece in stuck.pieces:
         users = name_positions(bucket, piece.run_id, piece.chunk, piece.positions)
         console.print(
-            f"{stuck.name} run {piece.run_id} chunk {piece.chunk}: {', '.join(users)}", highlight=False, soft_wrap=True
+            f"{stuck.name} run {piece.run_id} chunk {piece.chunk}: {', '.join(users)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )

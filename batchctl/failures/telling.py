@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from batchctl.failures.bucket import Bucket
 from batchctl.failures.failed_users import FailedUser, FailureCount
@@ -37,7 +38,7 @@ def make_counts_table(counts: Sequence[FailureCount]) -> Table:
         table.add_column(name)
     table.add_column("users", justify="right")
     for count in counts:
-        table.add_row(count.run_id, count.function, count.reason, f"{count.count:,}")
+        table.add_row(*_as_they_are(count.run_id, count.function, count.reason), f"{count.count:,}")
     return table
 
 
@@ -48,7 +49,7 @@ def make_users_table(users: Sequence[FailedUser]) -> Table:
         table.add_column(name, overflow="fold")
     for user in users:
         name = user.user_id or f"chunk {user.chunk}, position {user.position}"
-        table.add_row(user.run_id, name, user.tenant_id, user.function, user.reason, user.detail)
+        table.add_row(*_as_they_are(user.run_id, name, user.tenant_id, user.function, user.reason, user.detail))
     return table
 
 
@@ -62,8 +63,14 @@ def make_stuck_table(stuck: Sequence[Stuck]) -> Table:
     for one in stuck:
         why = one.why if one.remedy is None else f"{one.why}; {one.remedy}"
         users = f"{one.users:,}" if one.pieces else "unknown"
-        table.add_row(one.name, one.kind, one.reason, ", ".join(one.run_ids), why, f"{one.records:,}", users)
+        told = _as_they_are(one.name, one.kind, one.reason, ", ".join(one.run_ids), why)
+        table.add_row(*told, f"{one.records:,}", users)
     return table
+
+
+def _as_they_are(*texts: str) -> list[Text]:
+    """Not taken for rich's markup, which a user id may look like."""
+    return [Text(text) for text in texts]
 
 
 def stuck_to_json(one: Stuck, bucket: Bucket | None = None) -> dict[str, Any]:

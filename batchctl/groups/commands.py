@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from batchctl.console import Console
 from batchctl.errors import UsageError
 from batchctl.groups.errors import GroupProblemsError, GroupsError
 from batchctl.groups.group import TenantGroup

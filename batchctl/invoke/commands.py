@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console, make_harmless
 from batchctl.errors import BatchctlError
 from batchctl.invoke.events import find_sample, read_event
 from batchctl.invoke.functions import MIGRATE_SCHEMA, find_function
@@ -46,7 +46,7 @@ def invoke(
     if logs:
         for line in answer.logs:
             # awslambdaric ends the lines inside one message with \r, so that CloudWatch keeps it whole.
-            typer.echo(line.rstrip("\n").replace("\r", "\n"), err=True)
+            typer.echo(make_harmless(line.rstrip("\n").replace("\r", "\n")), err=True)
     typer.echo(json.dumps(answer.payload, ensure_ascii=False))
     if answer.is_error:
         raise BatchctlError(f"{folder} failed with {describe_error(answer)}")

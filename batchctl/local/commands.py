@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError
 from batchctl.local import keep_up, one_run
 from batchctl.local.options import DatabaseUrl, LocalOptions, parse_parameters

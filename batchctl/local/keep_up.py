@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from batchctl.console import Console
 from batchctl.local.local_stack import local_stack
 from batchctl.local.options import LocalOptions
 

@@ -19,7 +19,7 @@ from batchctl.local.options import (
     LocalOptions,
 )
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
-from emulator.emulator import Emulator
+from emulator.emulator import Emulator, EmulatorOptions
 from emulator.identity import Identity
 from emulator.partner_api import PartnerApi, PartnerApiOptions
 from emulator.services.mariadb import MariaDb, MariaDbOptions
@@ -87,12 +87,9 @@ async def local_stack(
     tell: Callable[[str], None],
     *,
     mariadb_options: MariaDbOptions | None = None,
-    clock_library: Path | None = None,
+    emulator_options: EmulatorOptions | None = None,
 ) -> AsyncIterator[LocalStack]:
-    """A running stack; everything has ended when the block is left, however that happens.
-
-    `clock_library` is libfaketime, for faults of the clock.
-    """
+    """A running stack; everything has ended when the block is left, however that happens."""
     started = time.monotonic()
     given = read_tenant_group(options.tenant_group, TENANT_GROUPS)
     # The template is read with placeholders first, so that a wrong parameter is told before anything starts.
@@ -103,7 +100,7 @@ async def local_stack(
         stand_in,
         with_mariadb=options.database_url is None,
         mariadb_options=mariadb_options,
-        clock_library=clock_library,
+        emulator_options=emulator_options,
     ) as around:
         emulator, partner_api = around.emulator, around.partner_api
         database = options.database_url or around.database

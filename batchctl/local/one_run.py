@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-
+from batchctl.console import Console
 from batchctl.local.failure_text import describe_failure, describe_partial
 from batchctl.local.ledger_reader import read_rows_written
 from batchctl.local.local_stack import LocalStack, local_stack

@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from batchctl.console import Console
 from emulator.step_functions import ExecutionEvent
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,16 @@ async def open_surroundings(
     *,
     with_mariadb: bool = True,
     mariadb_options: MariaDbOptions | None = None,
-    clock_library: Path | None = None,
+    emulator_options: EmulatorOptions | None = None,
 ) -> AsyncIterator[Surroundings]:
-    """Everything started side by side; all of it has ended when the block is left, however that happens."""
+    """Everything started side by side; all of it has ended when the block is left, however that happens.
+
+    The emulator gets directories of its own, whatever its options say.
+    """
     STATE_DIR.mkdir(exist_ok=True)
     async with contextlib.AsyncExitStack() as exits:
         work_dir = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="express-batch-")))
-        emulator = Emulator(EmulatorOptions(work_dir=work_dir, cache_dir=CACHE_DIR, clock_library=clock_library))
+        emulator = Emulator(replace(emulator_options or EmulatorOptions(), work_dir=work_dir, cache_dir=CACHE_DIR))
         mariadb = MariaDb(CACHE_DIR, mariadb_options) if with_mariadb else None
         partner_api = PartnerApi(partner_api_options) if partner_api_options is not None else None
         # Each is entered for teardown before it starts, so that a failure of one takes down the others.

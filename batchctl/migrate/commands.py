@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.migrate.apply import apply_steps

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError
 from batchctl.redrive.one_redrive import Ended, Left, ask_left, run, start
 from batchctl.redrive.options import AsJson, Region, Stack, Yes
@@ -112,7 +113,7 @@ def _show_left(left: Left, reasons: tuple[str, ...]) -> None:
     table.add_column("users", justify="right")
     table.add_column("")
     for reason, count in left.by_reason.items():
-        table.add_row(reason, f"{count:,}", "" if reasons and reason not in reasons else "run again")
+        table.add_row(Text(reason), f"{count:,}", "" if reasons and reason not in reasons else "run again")
     Console().print(table)
 
 

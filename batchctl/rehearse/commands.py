@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 
 import pymysql
+from express_batch.upsert import quote_name
 
 from batchctl.errors import BatchctlError
 from batchctl.groups.deployment_file import make_deployment
@@ -87,7 +88,7 @@ class Rehearsal:
 
     def _prepare_database(self, database: DatabaseUrl) -> None:
         with connect(self.server) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{database.name}`")
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database.name)}")
         apply_migrations(database, PROJECT_ROOT / "migrations")
         seed_users(database, self.users)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.local.surroundings import STATE_DIR
 from batchctl.runs.run_data import ACCOUNTED_FOR, RunData

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from batchctl.console import Console
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.run_data import Finding, RunData, RunHead
 from batchctl.runs.user_story import UserStory
@@ -41,14 +41,16 @@ def show_cost(usd: float | None) -> str:
 def make_runs_table(heads: list[RunHead], origin: str) -> Table:
     """A line for each run."""
     # Without a box it fits 80 columns.
-    table = Table(title=f"runs of {origin}", title_justify="left", box=None, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title=Text(f"runs of {origin}"), title_justify="left", box=None, pad_edge=False, collapse_padding=True
+    )
     for name in ("run", "status"):
         table.add_column(name, no_wrap=True)
     for name in ("listed", "written", "failed", "missing", "seconds", "USD"):
         table.add_column(name, justify="right", no_wrap=True)
     for head in heads:
         table.add_row(
-            head.run_id,
+            Text(head.run_id),
             Text(head.status, style_of(head.status)),
             f"{head.users_listed:,}",
             f"{head.rows_written:,}",
@@ -90,12 +92,12 @@ def _make_findings_table(findings: list[Finding]) -> Table:
 
 def _make_head_table(data: RunData) -> Table:
     head = data.head
-    table = Table(title=f"run {head.run_id}, {data.origin}", show_header=False, title_justify="left")
+    table = Table(title=Text(f"run {head.run_id}, {data.origin}"), show_header=False, title_justify="left")
     table.add_column(style="dim")
     table.add_column(justify="right")
     table.add_row("status", Text(head.status, style_of(head.status)))
     if head.not_started_because is not None:
-        table.add_row("because", head.not_started_because)
+        table.add_row("because", Text(head.not_started_because))
     table.add_row("started", show_time(head.started_at))
     if head.seconds is not None:
         table.add_row("seconds", f"{head.seconds:,.1f}")
@@ -103,10 +105,10 @@ def _make_head_table(data: RunData) -> Table:
     table.add_row("rows written", f"{head.rows_written:,}")
     table.add_row("users failed", f"{head.users_failed:,}")
     for reason, count in head.failed_by_reason.items():
-        table.add_row(f"  {reason}", f"{count:,}")
+        table.add_row(Text(f"  {reason}"), f"{count:,}")
     table.add_row("users missing", f"{head.users_missing:,}")
     for name, value in _figures(data):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     return table
 
 

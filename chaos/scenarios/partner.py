@@ -69,13 +69,28 @@ async def _half_open(stage: Stage, _seed: int) -> AsyncIterator[None]:
         yield
 
 
+async def _check_calls(_stage: Stage, calls: int) -> str:
+    """Two runs of everybody's five attempts, where nobody stops calling."""
+    most = 2 * 5 * _stage.users
+    return f"{calls} calls of a partner that is down, {most} where nobody stops" if calls > most / 2 else ""
+
+
 SCENARIOS = (
     Scenario(
         "partner-down",
         "nobody listens at the partner's address for 3 s",
-        "retries; who is not answered by then is listed as failed, and redriven",
+        "retries; after two seconds the circuit opens: who is not answered by then is listed as failed, and redriven",
         _down,
         ends=(COMPLETE, PARTIAL),
+    ),
+    Scenario(
+        "partner-down-for-long",
+        "the partner answers 503 to everybody, in two runs",
+        "the circuit opens and the calls end; the second run asks three users and no other; the redrive probes first",
+        _behaving("partner-down-for-long", error_rate=1.0),
+        ends=(PARTIAL,),
+        runs=2,
+        check=_check_calls,
     ),
     Scenario(
         "partner-slow",
@@ -86,7 +101,7 @@ SCENARIOS = (
     Scenario(
         "partner-half-open",
         "for 3 s connections are accepted and nobody answers (the time-out is 2 s)",
-        "time-out and retries",
+        "time-out and retries; one time-out of all calls in flight opens no circuit",
         _half_open,
         ends=(COMPLETE, PARTIAL),
     ),

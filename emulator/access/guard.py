@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from emulator.access.ask import Ask
-from emulator.access.policy import Statement, find_refusal, read_policy
+from emulator.access.policy import Permission, Statement, find_refusal, find_used, read_policy
 from emulator.access.principal import make_access_key
 from emulator.errors import AwsError
 from emulator.identity import Identity
@@ -23,11 +24,16 @@ class Iam(Protocol):
 
 
 class AccessGuard:
-    """Knows each role's policies from its first request on; `refused` counts what was not allowed: (role, action)."""
+    """Knows each role's policies from its first request on.
+
+    `refused` counts what was not allowed: (role, action). `used` counts which lines of a policy let requests through:
+    (role, permission). A permission that no whole run ever uses is one that the role may not need.
+    """
 
     def __init__(self, identity: Identity, iam: Iam) -> None:
         self.identity = identity
-        self.refused: dict[tuple[str, str], int] = {}
+        self.refused: Counter[tuple[str, str]] = Counter()
+        self.used: Counter[tuple[str, Permission]] = Counter()
         self._iam = iam
         self._roles_by_key: dict[str, str] = {}
         self._policies: dict[str, asyncio.Future[list[Statement] | None]] = {}
@@ -51,9 +57,9 @@ class AccessGuard:
             return
         refusal = find_refusal(statements, ask)
         if refusal is None:
+            self._count_used(role_arn, statements, ask)
             return
-        seen = (role_arn, ask.action)
-        self.refused[seen] = self.refused.get(seen, 0) + 1
+        self.refused[role_arn, ask.action] += 1
         name = role_arn.rpartition("/")[2]
         message = (
             f"User: arn:aws:sts::{self.identity.account_id}:assumed-role/{name}/emulator is not authorized to perform: "
@@ -62,9 +68,22 @@ class AccessGuard:
         raise AwsError("AccessDeniedException", message, _FORBIDDEN)
 
     async def may(self, role_arn: str, ask: Ask) -> bool:
-        """Whether the role is allowed to; nothing is counted."""
+        """Whether the role is allowed to. A refusal is not counted: nobody is refused by it."""
         statements = await self._read_policies(role_arn) if role_arn else None
-        return statements is None or find_refusal(statements, ask) is None
+        if statements is None:
+            return True
+        if find_refusal(statements, ask) is not None:
+            return False
+        self._count_used(role_arn, statements, ask)
+        return True
+
+    async def permissions(self, role_arn: str) -> list[Permission]:
+        """All that the role's policies allow, line by line."""
+        statements = await self._read_policies(role_arn) or []
+        return [permission for statement in statements for permission in statement.list_permissions()]
+
+    def _count_used(self, role_arn: str, statements: list[Statement], ask: Ask) -> None:
+        self.used.update((role_arn, permission) for permission in find_used(statements, ask))
 
     async def _read_policies(self, role_arn: str) -> list[Statement] | None:
         # One reading for all that ask at once; None for a role that was not made here.

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_eval
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.access.ask import Ask
 from emulator.access.conditions import are_met
@@ -13,6 +13,13 @@ from emulator.access.patterns import as_list, matches
 from emulator.errors import AwsError
 
 _KNOWN = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
+
+
+class Permission(NamedTuple):
+    """What one line of a policy allows, in the policy's own words."""
+
+    action: str
+    resource: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,17 @@ class Statement:
     resources: tuple[str, ...]
     excludes_resources: bool
     conditions: Mapping[str, Mapping[str, Any]]
+
+    def list_permissions(self, ask: Ask | None = None) -> list[Permission]:
+        """What the statement allows: all of it, or as much as `ask`, to which it applies, makes use of."""
+        if self.effect == "Deny":
+            return []
+        actions, resources = self.actions, self.resources
+        if ask is not None and not self.excludes_actions:
+            actions = tuple(pattern for pattern in actions if matches(pattern, ask.action, ignoring_case=True))
+        if ask is not None and not self.excludes_resources:
+            resources = tuple(pattern for pattern in resources if matches(pattern, ask.resource))
+        return [Permission(action, resource) for action in actions for resource in resources]
 
     def applies_to(self, ask: Ask) -> bool:
         """Whether action, resource and conditions are those of the request."""
@@ -52,6 +70,16 @@ def find_refusal(statements: Iterable[Statement], ask: Ask) -> str | None:
             return "with an explicit deny in an identity-based policy"
         is_allowed = True
     return None if is_allowed else f"because no identity-based policy allows the {ask.action} action"
+
+
+def find_used(statements: Iterable[Statement], ask: Ask) -> list[Permission]:
+    """What the policies say that lets this request through, where they let it."""
+    return [
+        permission
+        for statement in statements
+        if statement.applies_to(ask)
+        for permission in statement.list_permissions(ask)
+    ]
 
 
 def _read_statement(statement: Mapping[str, Any]) -> Statement:

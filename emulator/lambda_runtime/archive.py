@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from emulator.errors import AwsError
 from emulator.lambda_runtime.limits import UNZIPPED_BYTES, ZIPPED_UPLOAD_BYTES
 
+SCRATCH = "unpack-"  # what directories that are not complete begin with
 UNZIP_ERROR = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
@@ -44,7 +45,7 @@ def unpack(data: bytes, directory: Path) -> Package:
     if target.is_dir():
         return package
     directory.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="unpack-", dir=directory))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=directory))
     try:
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -102,6 +102,17 @@ class Fleet:
         """Process ids of all environments."""
         return [environment.pid for pool in self.pools for environment in pool.environments if environment.pid]
 
+    def pids_by_function(self) -> dict[str, list[int]]:
+        """The same by the functions' names."""
+        pids: dict[str, list[int]] = {}
+        for pool in self.pools:
+            pids.setdefault(pool.spec.function_name, []).extend(each.pid for each in pool.environments if each.pid)
+        return pids
+
+    def task_roots(self) -> set[Path]:
+        """Where the code of the environments lies that there are."""
+        return {environment.spec.task_root for pool in self.pools for environment in pool.environments}
+
     async def close(self) -> None:
         """End every environment."""
         if self._watch is not None:

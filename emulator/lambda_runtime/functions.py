@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from emulator.identity import Identity
@@ -59,6 +60,16 @@ class FunctionStore:
     def __init__(self, identity: Identity) -> None:
         self.functions: dict[str, Function] = {}
         self._identity = identity
+
+    def package_directories(self) -> set[Path]:
+        """Of the code and the layers of all versions of all functions."""
+        configurations = [
+            configuration
+            for function in self.functions.values()
+            for configuration in (function.latest, *function.versions.values())
+        ]
+        layers = {layer.package.directory for each in configurations for layer in each.layers}
+        return layers | {each.package.directory for each in configurations}
 
     def find(self, reference: FunctionReference) -> Function:
         """The function; ResourceNotFoundException when there is none."""

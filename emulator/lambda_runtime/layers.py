@@ -129,6 +129,10 @@ class LayerStore:
             )
         return self._versions[name][int(number)]
 
+    def package_directories(self) -> set[Path]:
+        """Of all versions that there are."""
+        return {layer.package.directory for versions in self._versions.values() for layer in versions.values()}
+
     def merge(self, layers: Sequence[LayerVersion]) -> Path | None:
         """The directory that stands for /opt: all layers in their order, a later one over an earlier one."""
         if not layers:

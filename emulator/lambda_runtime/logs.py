@@ -1,6 +1,7 @@
 """Functions' logs: the lines of all environments, in memory and, where asked for, in one file a function."""
 
 import asyncio
+import shutil
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -8,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+# For a look at what a function has just said; the file has everything.
 RING_LINES = 10_000
 FLUSH_SECONDS = 0.2
+# A file is written anew without its old lines when they are so much of it: else each round would copy all the others.
+OLD_SHARE = 0.25
 
 
 class LogEvent(NamedTuple):
@@ -30,6 +34,7 @@ class StoredLines:
     first: int
     end: int  # exclusive
     file: Path | None
+    base: int = 0  # position of the file's first byte
     kept: tuple[LogEvent, ...] = ()  # the last ones, where there is no file
 
     def since(self, position: int) -> Iterator[tuple[int, int, bytes]]:
@@ -40,7 +45,7 @@ class StoredLines:
                 yield number, number + 1, format_line(self.kept[number - self.end]).encode("utf-8", "backslashreplace")
         elif position < self.end:
             with self.file.open("rb") as source:
-                source.seek(position)
+                source.seek(position - self.base)
                 for line in source:
                     after = position + len(line)
                     yield position, after, line[:-1]
@@ -62,6 +67,8 @@ class FunctionLog:
         self._file = file
         self._lines = 0
         self._first = 0
+        self._base = 0
+        self._left_behind: Path | None = None  # the file before the last time that one was written anew
         self._unwritten: list[LogEvent] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -93,27 +100,56 @@ class FunctionLog:
     def stored(self) -> StoredLines:
         """The lines that there are now."""
         if self._file is None:
-            return StoredLines(self._first, self._lines, None, tuple(self.events))
+            return StoredLines(self._first, self._lines, None, kept=tuple(self.events))
         self.flush()
-        return StoredLines(self._first, self._file.stat().st_size if self._file.exists() else 0, self._file)
+        size = self._file.stat().st_size if self._file.exists() else 0
+        return StoredLines(self._first, self._base + size, self._file, self._base)
 
     def forget(self) -> None:
         """Leave out of `stored` what there is now: the log group was deleted."""
         self._first = self.stored().end
 
+    def drop_before(self, oldest: float) -> int:
+        """How many bytes of lines are left out of `stored` from now on, because they are older than `oldest`.
+
+        They leave the file too, sooner or later. Lines are in the order of time, near enough.
+        """
+        if self._left_behind is not None:
+            # Nobody reads it any more: a reader has had the time between two rounds.
+            self._left_behind.unlink(missing_ok=True)
+            self._left_behind = None
+        lines, limit, before = self.stored(), format_time(oldest).encode(), self._first
+        for _position, after, line in lines.since(lines.first):
+            if line[: len(limit)] >= limit:
+                break
+            self._first = after
+        if self._file is not None and self._first - self._base > OLD_SHARE * (lines.end - self._base):
+            self._write_anew(self._file)
+        return self._first - before if self._file is not None else 0
+
+    def _write_anew(self, file: Path) -> None:
+        """A file of another name: whoever is reading the old one by its positions goes on with it."""
+        stem = file.name.removesuffix(".log").removesuffix(f".{self._base}")
+        fresh = file.with_name(f"{stem}.{self._first}.log")
+        with file.open("rb") as source, fresh.open("wb") as sink:
+            source.seek(self._first - self._base)
+            shutil.copyfileobj(source, sink)
+        self._file, self._base, self._left_behind = fresh, self._first, file
+
 
 class LogStore:
     """The logs by function name; like a log group, a log outlives its function."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, ring_lines: int = RING_LINES) -> None:
         self._directory = directory
+        self._ring_lines = ring_lines
         self._logs: dict[str, FunctionLog] = {}
 
     def of(self, function_name: str) -> FunctionLog:
         """The function's log, made at first use."""
         if function_name not in self._logs:
             file = self._directory / f"{function_name}.log" if self._directory is not None else None
-            self._logs[function_name] = FunctionLog(file, name=function_name)
+            self._logs[function_name] = FunctionLog(file, self._ring_lines, name=function_name)
         return self._logs[function_name]
 
     def all(self) -> list[FunctionLog]:

@@ -31,7 +31,7 @@ from emulator.lambda_runtime.limits import (
     ASYNCHRONOUS_PAYLOAD_BYTES,
     SYNCHRONOUS_PAYLOAD_BYTES,
 )
-from emulator.lambda_runtime.logs import FunctionLog, LogStore
+from emulator.lambda_runtime.logs import RING_LINES, FunctionLog, LogStore
 from emulator.lambda_runtime.packages import PackageStore
 from emulator.lambda_runtime.process_memory import read_proportional_mb
 from emulator.lambda_runtime.settings import SettingsOperations
@@ -64,6 +64,7 @@ class LambdaService:
         max_starting: int | None = None,
         idle_seconds: float | None = None,
         log_dir: Path | None = None,
+        log_ring_lines: int = RING_LINES,
         fetch_object: ObjectFetcher | None = None,
         deliver: DestinationPort | None = None,
         issue_key: Callable[[str], str] = make_access_key,
@@ -93,11 +94,11 @@ class LambdaService:
             faults=faults,
         )
         self._store = FunctionStore(identity)
-        self._logs = LogStore(log_dir)
+        self._logs = LogStore(log_dir, log_ring_lines)
         self._concurrency = Concurrency(account_concurrency)
         code = CodeSource(fetch_object)
-        packages = PackageStore(work_dir / "packages", compile_bytecode=cache_bytecode)
-        layers = LayerStore(identity, code, packages, work_dir / "opt")
+        packages = self._packages = PackageStore(work_dir / "packages", compile_bytecode=cache_bytecode)
+        layers = self._layers = LayerStore(identity, code, packages, work_dir / "opt")
         self._launcher = Launcher(
             identity,
             self._fleet,
@@ -170,6 +171,15 @@ class LambdaService:
     def environment_pids(self) -> list[int]:
         """Process ids of the environments that exist now."""
         return self._fleet.environment_pids()
+
+    def pids_by_function(self) -> dict[str, list[int]]:
+        """Process ids of the environments of each function, of whichever version."""
+        return self._fleet.pids_by_function()
+
+    def drop_unused_packages(self) -> int:
+        """How many packages were removed that no version, layer or environment has, now and at the last call."""
+        used = self._store.package_directories() | self._layers.package_directories() | self._fleet.task_roots()
+        return self._packages.drop_unused(used)
 
     def memory_mb(self) -> float:
         """MiB that the environments and the zygote cost the machine now (PSS); about a millisecond a process."""

@@ -7,6 +7,8 @@ import sys
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from emulator.services.moto_memory import forget_what_is_gone
+
 
 class QuickRequestHandler(MotoRequestHandler):
     """moto's handler, with keep-alive and without the 40 ms that Nagle and delayed ACK make of two writes."""
@@ -21,6 +23,7 @@ class QuickRequestHandler(MotoRequestHandler):
 def main() -> None:
     """Serve until SIGTERM; the one line on standard output tells the parent the port."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    forget_what_is_gone()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = make_server(
         "127.0.0.1",

@@ -8,6 +8,7 @@ from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.adapters.s3_store import S3Store
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.observability import Observability
+from express_batch.retention import Retention
 from express_batch.settings import CloseRunSettings
 
 # Outside the handler: an environment keeps them from invocation to invocation.
@@ -26,7 +27,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             request,
             tenant_group=settings.tenant_group,
             wait_seconds=min(settings.close_run_wait_seconds, context.get_remaining_time_in_millis() / 1000 - 5),
-            retention_days=settings.ledger_retention_days,
+            retention=Retention(settings.run_retention_days, settings.ledger_retention_days),
             database=database,
             store=store,
             observer=observer,

@@ -18,7 +18,6 @@ settings = ListUsersSettings.from_environment(os.environ)
 observability = Observability(settings)
 database = MysqlDatabase(settings, password_source(settings))
 store = S3Store(settings.run_bucket)
-switch = StopSwitch(store)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -33,5 +32,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             store=store,
             observer=observer,
             admission=Admission(settings.run_overlap, settings.max_unwritten_users),
-            switch=switch,
+            switch=StopSwitch(store),  # what an earlier invocation saw may have been taken back since
         )

@@ -9,7 +9,9 @@ from express_batch.adapters.partner_api import PartnerApiConnections
 from express_batch.adapters.s3_store import S3Store
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
+from express_batch.circuit_probe import probe_partner
 from express_batch.observability import Observability
+from express_batch.partner_circuit import PartnerCircuit
 from express_batch.settings import SyncUsersSettings
 from express_batch.slice_turn import Limits
 from express_batch.stop_switch import StopSwitch
@@ -22,6 +24,7 @@ observability = Observability(settings)
 store = S3Store(settings.run_bucket)
 chunks = ChunkCache(store)
 switch = StopSwitch(store)
+circuit = PartnerCircuit(store)
 limits = Limits(DynamoDbTable)
 stream = KinesisStream(settings.row_stream)
 partner = PartnerApiConnections(
@@ -32,13 +35,25 @@ partner = PartnerApiConnections(
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Calls for a slice's users and sends their rows to the stream."""
+    """Calls for a slice's users and sends their rows to the stream; or asks a few whether the partner is there."""
     with observability.invocation(context) as observer:
         slice_ = Slice.from_event(event)
         observer.identify(run_id=slice_.run_id, chunk=slice_.chunk)
+        seconds_left = context.get_remaining_time_in_millis() / 1000
+        if slice_.is_probe:
+            return probe_partner(
+                slice_,
+                seconds_left=seconds_left,
+                job=job,
+                chunks=chunks,
+                store=store,
+                partner=partner,
+                observer=observer,
+                switch=switch,
+            )
         return sync_users(
             slice_,
-            invocation=Invocation(context.aws_request_id, context.get_remaining_time_in_millis() / 1000),
+            invocation=Invocation(context.aws_request_id, seconds_left),
             job=job,
             calls_in_flight=settings.calls_in_flight,
             chunks=chunks,
@@ -47,5 +62,6 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             partner=partner,
             observer=observer,
             switch=switch,
+            circuit=circuit if slice_.circuit_breaker else None,
             limit=limits.of_event(event),
         )

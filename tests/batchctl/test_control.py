@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 from express_batch.run_layout import STOP_KEY as KEY_OF_THE_BATCH
-from express_batch.stop_switch import StopSwitch
+from express_batch.stop_switch import CHECK_SECONDS, StopSwitch
 from typer.testing import CliRunner
 
 from batchctl.control import commands
@@ -33,7 +33,7 @@ class FakeS3:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Bucket}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str, **_: str) -> None:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         if Key in self.objects and IfNoneMatch == "*":
             raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": Bucket}}, "PutObject")
         self.objects[Key] = Body
@@ -142,3 +142,17 @@ def test_resume_does_nothing_when_calls_are_not_stopped(s3: FakeS3) -> None:
 def test_stop_wants_a_reason(s3: FakeS3) -> None:
     assert CliRunner().invoke(app, ["stop", "--reason", "  "]).exit_code != 0
     assert s3.objects == {}
+
+
+def test_switch_is_off_for_every_environment_when_taking_it_off_returns() -> None:
+    s3 = FakeS3()
+    KillSwitch(s3.stack).put_on("quiet", now=lambda: NOW)
+    asleep: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        assert STOP_KEY not in s3.objects
+        asleep.append(seconds)
+
+    KillSwitch(s3.stack).take_off(sleep=sleep)
+
+    assert asleep == [CHECK_SECONDS]

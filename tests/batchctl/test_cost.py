@@ -42,8 +42,8 @@ def test_lambda_line_is_what_its_price_makes_of_it() -> None:
     )
 
     slice_seconds = 0.05 + 1.0 + 0.0004 / (1024 / 1769)
-    gb_seconds = slice_seconds + 0.5 * (2.0 + 6 * 0.05) + 0.25 * 3.0
-    assert estimate.lines[0].usd == pytest.approx(730 * (gb_seconds * 0.0000133334 + 9 * 0.0000002))
+    gb_seconds = slice_seconds + 0.5 * (2.0 + 1 * 0.05) + 0.25 * 3.0
+    assert estimate.lines[0].usd == pytest.approx(730 * (gb_seconds * 0.0000133334 + 4 * 0.0000002))
 
 
 def test_limit_costs_its_requests_and_the_time_of_its_slices_and_nothing_when_it_is_off() -> None:
@@ -65,7 +65,7 @@ def test_watching_is_counted_apart_and_costs_what_its_prices_make_of_it() -> Non
     nothing = lines(Watching(metrics=False, alarms=False, traced_share=0))
 
     assert default["CloudWatch metrics"] == pytest.approx((10 + 1) * 0.30)
-    assert default["CloudWatch alarms"] == pytest.approx(18 * 0.10 + 0.50)
+    assert default["CloudWatch alarms"] == pytest.approx(19 * 0.10 + 0.50)
     assert default["CloudWatch dashboard"] == 0
     assert lines(Watching(dashboard=True))["CloudWatch dashboard"] == 3
     assert 0 < nothing.pop("CloudWatch logs") < default["CloudWatch logs"]

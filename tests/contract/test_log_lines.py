@@ -12,12 +12,16 @@ import pytest
 from express_batch.admission import Admission
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice, encode_chunk
+from express_batch.circuit_probe import probe_partner
 from express_batch.close_run import ClosingRequest, close_run
-from express_batch.errors import ApiRejectedError
+from express_batch.errors import ApiRejectedError, ApiServerError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
+from express_batch.partner_circuit import PartnerCircuit
+from express_batch.retention import Retention
 from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
 from express_batch.slice_turn import Limits, SliceLimit
+from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import SyncedRow
 from express_batch.sync_users import Invocation, sync_users
 from express_batch.turn import Turn
@@ -57,7 +61,7 @@ def list_now(store: MemoryStore, observer: RecordingObserver) -> None:
 
 
 def wait_now(store: MemoryStore, observer: RecordingObserver) -> None:
-    refuse_now(store, observer, execution_started_at=START["execution_started_at"], deadline=1795336401500)
+    refuse_now(store, observer, deadline=1795336401500)
 
 
 def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) -> None:
@@ -65,7 +69,7 @@ def refuse_now(store: MemoryStore, observer: RecordingObserver, **event: Any) ->
     store.put(TURN_KEY, Turn("20261122T082900Z", "another", 1795336201.0).encode())
     store.objects.pop(f"runs/{RUN}/started.json", None)
     list_users(
-        StartRequest.from_event({**START, "execution_started_at": None, **event}),
+        StartRequest.from_event({**START, **event}),
         tenant_group="blue",
         chunk_size=10,
         job=ValueJob(),
@@ -122,6 +126,35 @@ def sync_now(
     )
 
 
+def probe_now(store: MemoryStore, observer: RecordingObserver, *, answer: object = ApiServerError("503")) -> None:
+    store.put(chunk_key(RUN, 0), encode_chunk(RUN, 0, USERS))
+    observer.identify(run_id=RUN)
+    probe_partner(
+        Slice(RUN, 0, 0, 2, is_probe=True),
+        seconds_left=60.0,
+        job=ValueJob(),
+        chunks=ChunkCache(store),
+        store=store,
+        partner=VirtualRunner(ScriptedPartner({"/u0": [answer], "/u1": [answer]})),
+        observer=observer,
+        switch=StopSwitch(store),
+    )
+
+
+def find_down(store: MemoryStore, observer: RecordingObserver) -> None:
+    observer.identify(run_id=RUN, chunk=0)
+    circuit = PartnerCircuit(store)
+    circuit.begin(RUN)
+    for user in range(20):
+        circuit.note(f"u{user}", float(user), float(user), ApiServerError("503"))
+    circuit.settle()
+    circuit.tell(observer)
+
+
+def probe_again(store: MemoryStore, observer: RecordingObserver) -> None:
+    probe_now(store, observer, answer={"value": 1})
+
+
 def write_now(store: MemoryStore, observer: RecordingObserver) -> None:
     record = make_record([SyncedRow(0, 1, ("u0", 1))], columns=ValueJob.TABLE.columns)
     write_rows(
@@ -139,7 +172,7 @@ def close_now(store: MemoryStore, observer: RecordingObserver) -> None:
         ClosingRequest.from_event({**LISTING, "execution_started_at": START["execution_started_at"]}),
         tenant_group="blue",
         wait_seconds=0.0,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=LedgerDatabase(),
         store=store,
         observer=observer,
@@ -155,17 +188,8 @@ def list_first(store: MemoryStore, observer: RecordingObserver) -> None:
 def told() -> dict[str, dict[str, Any]]:
     """{message: keys} of every line of a run that meets everything once."""
     store, lines = MemoryStore(), {}
-    for step in (
-        wait_now,
-        refuse_now,
-        list_first,
-        list_now,
-        wait_for_slots,
-        sync_limited,
-        sync_now,
-        write_now,
-        close_now,
-    ):
+    circuit, limit = (find_down, probe_now, probe_again), (wait_for_slots, sync_limited)
+    for step in (wait_now, refuse_now, list_first, list_now, *limit, sync_now, *circuit, write_now, close_now):
         observer = RecordingObserver()
         if step is list_now and store.objects:
             store.put(f"runs/{RUN}/started.json", json.dumps({"execution": "another"}).encode())

@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 class Server:
     """The server, driven from tests that are not asynchronous; its loop and its child live in one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        """`arguments` are further ones of mariadbd."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mariadb")
         self._thread.start()
         # A killed process keeps what it has handed to the kernel, so no flush is needed at each commit.
-        self._mariadb = MariaDb(ROOT / ".local" / "cache", MariaDbOptions(flush_log_at_commit=2))
+        self._mariadb = MariaDb(ROOT / ".local" / "cache", MariaDbOptions(flush_log_at_commit=2, arguments=arguments))
 
     def start(self) -> None:
         self._run(self._mariadb.start())

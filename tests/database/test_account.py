@@ -10,6 +10,7 @@ from express_batch.errors import JobQueryError, SchemaError
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
+from express_batch.retention import Retention
 from express_batch.run_layout import failures_prefix
 from express_batch.write_rows import write_rows
 from job import loyalty_points
@@ -54,7 +55,7 @@ def end_run(database: MysqlDatabase, store: MemoryStore, listing: dict[str, Any]
         ClosingRequest.from_event(listing),
         tenant_group="blue",
         wait_seconds=0,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=database,
         store=store,
         observer=RecordingObserver(),
@@ -221,3 +222,31 @@ def test_closing_forgets_the_records_of_old_runs_of_its_own_group_alone(database
 
     left = probe.query("SELECT tenant_group, run_id FROM batch_write ORDER BY tenant_group, run_id")
     assert left == [("blue", "20261116T083000Z"), ("red", "20261114T083000Z")]
+
+
+def test_closing_forgets_the_accounts_of_runs_much_later_than_their_records(
+    database: MysqlDatabase, probe: Probe
+) -> None:
+    # GIVEN accounts of runs 31 and 29 days old, and an old one of another group
+    runs = [("blue", "20261022T083000Z"), ("blue", "20261022T083000Z-r1"), ("blue", "20261024T083000Z")]
+    probe.execute_many(
+        "INSERT INTO batch_run (tenant_group, run_id, scheduled_time, status, users_listed, listed_at)"
+        " VALUES (%s, %s, '', 'COMPLETE', 1, NOW())",
+        [*runs, ("red", "20261022T083000Z")],
+    )
+    seed(probe, 1)
+    store = MemoryStore()
+
+    # WHEN a run is closed that keeps 30 days of accounts
+    end_run(database, store, start_run(database, store))
+
+    left = probe.query("SELECT tenant_group, run_id FROM batch_run ORDER BY tenant_group, run_id")
+    assert left == [("blue", "20261024T083000Z"), ("blue", RUN), ("red", "20261022T083000Z")]
+
+
+def test_forgetting_reads_nothing_but_what_it_removes(probe: Probe) -> None:
+    for table in ("batch_run", "batch_write"):
+        ((*_, key, _length, _ref, _rows, _extra),) = probe.query(
+            f"EXPLAIN DELETE FROM {table} WHERE tenant_group = 'blue' AND run_id < '20261101T000000Z' LIMIT 5000"
+        )
+        assert key == "PRIMARY"

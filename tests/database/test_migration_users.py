@@ -64,6 +64,7 @@ class TestUsers:
             "UPDATE loyalty_points SET points = 2 WHERE user_id = 'u'",
             "SELECT status FROM batch_run",
             "DELETE FROM batch_write",
+            "DELETE FROM batch_run",
         ):
             probe.query(allowed)
         for refused in (

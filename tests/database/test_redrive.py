@@ -9,6 +9,7 @@ from express_batch.errors import SchemaError
 from express_batch.ledger import forget_writes
 from express_batch.list_users import StartRequest, list_users
 from express_batch.redrive import RedriveRequest
+from express_batch.retention import Retention
 from express_batch.write_rows import write_rows
 from job import loyalty_points
 
@@ -60,7 +61,7 @@ class Stage:
             ClosingRequest.from_event(listing),
             tenant_group="blue",
             wait_seconds=0,
-            retention_days=7,
+            retention=Retention(run_days=7, ledger_days=30),
             database=self.database,
             store=self.store,
             observer=RecordingObserver(),

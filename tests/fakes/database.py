@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
-from express_batch.database import DatabaseActivity
+from express_batch.database import DatabaseActivity, TableMismatchError
 from express_batch.job_contract import User
 from express_batch.positions import mask_to_bytes, pack_positions
 
@@ -17,6 +17,8 @@ class LedgerTransaction:
         self._database = database
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        if self._database.refuses and statement.startswith(self._database.refuses):
+            raise TableMismatchError(1142)  # DELETE command denied
         self._database.statements.append((statement, tuple(parameters)))
         return 1
 
@@ -49,6 +51,7 @@ class LedgerDatabase:
         self.queries = 0
         self.written: list[tuple[int, int, list[int]]] = []
         self.incomplete: list[tuple[str, int, int]] = []
+        self.refuses = ""  # what statements begin with that the user may not do
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
 
     def run_transaction(self, work: Callable[[LedgerTransaction], T]) -> T:

@@ -3,13 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from express_batch.job_contract import PartnerApi
-from express_batch.partner_calls import SliceAnswers
 
 from tests.fakes.virtual_time import VirtualTimeLoop
 
+T = TypeVar("T")
 Outcome = Any  # an answer, or an exception to raise
 
 
@@ -46,6 +46,6 @@ class VirtualRunner:
     def __init__(self, api: PartnerApi) -> None:
         self._api = api
 
-    def run(self, work: Callable[[PartnerApi], Coroutine[Any, Any, SliceAnswers]]) -> SliceAnswers:
+    def run(self, work: Callable[[PartnerApi], Coroutine[Any, Any, T]]) -> T:
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             return runner.run(work(self._api))

@@ -108,6 +108,11 @@ class BackgroundStack:
         self.do(api.set_options(**options, users=users))
         self.do(api.reset(keep_versions=True))
 
+    def forget_circuit(self) -> None:
+        """Take control/circuit.json away, so that a run before has no say in whether the next one probes."""
+        bucket = self.stack.stack.outputs["RunBucketName"]
+        self.client("s3").delete_object(Bucket=bucket, Key="control/circuit.json")
+
     def answers(self) -> dict[str, LastAnswer]:
         """The last good answer for each user."""
         assert self.stack.partner_api is not None

@@ -21,10 +21,11 @@ def shared_stack() -> Iterator[BackgroundStack]:
 
 @pytest.fixture
 def stack(shared_stack: BackgroundStack) -> BackgroundStack:
-    """The shared stack with a faultless partner API and no rows."""
+    """The shared stack with a faultless partner API, a circuit that was never opened, and no rows."""
     shared_stack.set_api(
         latency_ms=5, error_rate=0, throttle_rate=0, malformed_rate=0, drop_rate=0, not_found_rate=0, timeout_rate=0,
         sticky_share=0, changing=False,
     )  # fmt: skip
     shared_stack.query("DELETE FROM loyalty_points")
+    shared_stack.forget_circuit()
     return shared_stack

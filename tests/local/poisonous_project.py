@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.local.project_folder import make_project
+
 KILLER, HANGER = "poison-killer", "poison-hanger"
 JOB = f"""\
 import os
@@ -24,18 +25,7 @@ async def call_api(api, user):
 
 def make_poisonous_template(folder: Path) -> Path:
     """template.yaml with that job; a slice that dies is tried twice and not four times, which spares the tests time."""
-    template = folder / "template.yaml"
-    template.write_text((ROOT / "template.yaml").read_text())
-    for name in ("functions", "batchctl", "migrations"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "layers" / "job" / "job").mkdir(parents=True)
-    (folder / "layers" / "batch").symlink_to(ROOT / "layers" / "batch")
-    for name in ("Makefile", "job/loyalty_points.py"):
-        (folder / "layers" / "job" / name).write_text((ROOT / "layers" / "job" / name).read_text())
-    (folder / "layers" / "job" / "job" / "poisonous.py").write_text(JOB)
-    (folder / "layers" / "job" / "job" / "__init__.py").write_text("from job import poisonous as job\n")
-    (folder / "statemachines").mkdir()
-    for path in (ROOT / "statemachines").iterdir():
-        text = path.read_text().replace('"MaxAttempts": 3', '"MaxAttempts": 1')
-        (folder / "statemachines" / path.name).write_text(text)
+    template = make_project(folder, job=JOB)
+    for path in (folder / "statemachines").iterdir():
+        path.write_text(path.read_text().replace('"MaxAttempts": 3', '"MaxAttempts": 1'))
     return template

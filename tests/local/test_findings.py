@@ -121,7 +121,7 @@ def test_poisonous_user_is_named_when_it_fails_in_two_runs(stack: BackgroundStac
     [failure] = data.failures
     assert (failure.count, failure.sample_users) == (1, ["user-0000042"])
     story = tell_of_user(data, "user-0000042", read_objects(source, data.head.run_id))
-    assert (story.outcome, story.reason, story.chunk, story.position) == ("failed", "MalformedAnswerError", 0, 42)
+    assert (story.outcome, story.reason, story.chunk, story.position) == ("failed", "MalformedAnswerError", 0, 22)
     assert (story.slice_start, story.slice_end) == (0, 50)
     assert story.request_id in {each.request_id for each in data.slices}
     other = tell_of_user(data, "user-0000043", read_objects(source, data.head.run_id))

@@ -101,7 +101,7 @@ def test_groups_that_run_at_the_same_time_touch_nothing_of_each_other(tmp_path: 
             for stack in (first, second):
                 listed = await rehearsal.emulator.aws.call("s3", "ListObjectsV2", Bucket=stack.outputs["RunBucketName"])
                 keys = [item["Key"] for item in listed["Contents"] if not item["Key"].startswith("runs/dry-")]
-                assert len(keys) == 4  # started, listing, one chunk, closed
+                assert len(keys) == 5  # whose turn it is, started, listing, one chunk, closed
 
     asyncio.run(run())
 

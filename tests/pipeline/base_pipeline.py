@@ -1,9 +1,11 @@
 """The pipeline's templates as they are written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from emulator.stack.template_file import read_template
+from tests.template.policies import read_statements
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = ROOT / "pipeline" / "codepipeline.yaml"
@@ -18,19 +20,12 @@ def read_resources(template: Path) -> dict[str, dict[str, Any]]:
     return resources
 
 
-def list_statements(template: Path) -> list[tuple[str, dict[str, Any]]]:
+def list_statements(template: Path) -> list[tuple[str, Mapping[str, Any]]]:
     """Every statement of every identity policy, with the logical id of its owner."""
-    statements: list[tuple[str, dict[str, Any]]] = []
-    for name, resource in read_resources(template).items():
-        properties = resource.get("Properties", {})
-        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            documents.append(properties["PolicyDocument"])
-        statements += [(name, statement) for document in documents for statement in document["Statement"]]
-    return statements
+    return [(item.owner, item.raw) for item in read_statements(template) if item.kind == "identity"]
 
 
-def list_actions(statement: dict[str, Any]) -> list[str]:
+def list_actions(statement: Mapping[str, Any]) -> list[str]:
     """The statement's actions as a list."""
     action = statement["Action"]
     return action if isinstance(action, list) else [action]

@@ -17,18 +17,6 @@ from tests.template.asl_definitions import list_states, read_definitions
 
 # The prefix of the actions on each service's resources, where it is not the service's own name in lower case.
 _PREFIXES = {"Logs": "logs", "Serverless": "lambda", "StepFunctions": "states", "CodeDeploy": "codedeploy"}
-# Statements that AWS lets nobody narrow to a resource.
-_WITHOUT_RESOURCE = {
-    "AlarmsAreRead",  # composite alarms among them, for which CloudWatch wants no narrower scope
-    "CompositeAlarms",  # the same; by what it may do, in its condition
-    "LogDelivery",
-    "OwnLogDelivery",
-    "MappingsOfTheseFunctions",  # by the function, in its condition
-    "NetworkIsRead",
-    "SamplingRulesAreListed",
-    "SavedQueries",
-    "StateMachinesAreChecked",
-}
 _STATEMENTS = list_statements(DEPLOY_ROLES)
 _CLOUDFORMATION = [statement for name, statement in _STATEMENTS if name.startswith("Stack")]
 
@@ -129,13 +117,6 @@ def test_cloudformation_may_make_what_applies_the_schema_and_call_that_function_
     assert by_action["lambda:InvokeFunction"]["Resource"]["Fn::Sub"].endswith(":function:${StackPrefix}*-MigrateSchema")
     function = read_template(ROOT / "template.yaml")["Resources"]["MigrateSchemaFunction"]["Properties"]
     assert function["FunctionName"]["Fn::Sub"] == "${AWS::StackName}-MigrateSchema"
-
-
-def test_statements_name_their_resources_where_aws_lets_them() -> None:
-    loose = {statement.get("Sid") for _, statement in _STATEMENTS if statement["Resource"] == "*"}
-
-    assert loose == _WITHOUT_RESOURCE
-    assert [action for _, statement in _STATEMENTS for action in list_actions(statement) if "*" in action] == []
 
 
 def test_identities_are_changed_under_the_stacks_names_alone_and_not_the_roles_themselves() -> None:

@@ -27,6 +27,7 @@ def read_definition(**substitutions: str | int) -> dict[str, Any]:
         "SliceConcurrency": 3,
         "SyncUsersTimeoutSeconds": 60,
         "CloseRunWaitSeconds": 30,
+        "CircuitBreaker": "ENABLED",
         "CallsPerSecond": 0,
         "PartnerCallsInFlight": 0,
         "PartnerName": "loyalty",

@@ -31,24 +31,11 @@ def test_mapping_has_every_failure_property_when_it_reads_the_stream() -> None:
         assert parameter["MinValue"] >= 0, f"{name} could be -1, which is unlimited"
 
 
-def test_queues_are_encrypted_and_take_tls_alone() -> None:
-    guarded = {str(item["Properties"]["Queues"][0]["Ref"]) for item in _of_type("AWS::SQS::QueuePolicy").values()}
-
-    assert guarded == set(_of_type("AWS::SQS::Queue"))
-    assert all(item["Properties"]["SqsManagedSseEnabled"] for item in _of_type("AWS::SQS::Queue").values())
-
-
-def test_buckets_are_encrypted_private_and_expire() -> None:
+def test_buckets_keep_nothing_for_ever() -> None:
+    """That they are private and encrypted, as queues and stream: test_policies.py."""
     for name, item in _of_type("AWS::S3::Bucket").items():
-        properties = item["Properties"]
-        assert properties["BucketEncryption"], name
-        assert all(properties["PublicAccessBlockConfiguration"].values()), name
-        assert len(properties["PublicAccessBlockConfiguration"]) == 4, name
-        assert {rule["Status"] for rule in properties["LifecycleConfiguration"]["Rules"]} == {"Enabled"}, name
-
-
-def test_stream_is_encrypted() -> None:
-    assert _RESOURCES["RowStream"]["Properties"]["StreamEncryption"]["EncryptionType"] == "KMS"
+        rules = item["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert {rule["Status"] for rule in rules} == {"Enabled"}, name
 
 
 def test_log_groups_are_kept_for_a_stated_time() -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from express_batch.errors import CircuitOpenError
 
 from batchctl.cost import watching
 from emulator.stack.template_file import read_template
@@ -18,6 +19,7 @@ _ALL = {**CREATE_PROXY, "Dashboard": "Active", "AlarmTopicArn": "arn:aws:sns:us-
 _RUNBOOKS = ROOT / "docs/runbooks"
 # Alarms that say why, and notify nobody by themselves.
 _CAUSES = {
+    "CircuitOpenAlarm",
     "PartnerThrottlingAlarm",
     "SessionsPinnedAlarm",
     "SyncUsersErrorsAlarm",
@@ -61,6 +63,7 @@ def test_alarm_on_metrics_is_made_only_when_there_are_metrics() -> None:
     without = _alarms({**EXISTING_PROXY, "Metrics": "Off"})
 
     assert set(_alarms(EXISTING_PROXY)) - set(without) == {
+        "CircuitOpenAlarm",
         "PartnerThrottlingAlarm",
         "UsersFailedAlarm",
         "UsersMissingAlarm",
@@ -215,7 +218,7 @@ def test_dimensions_name_resources_of_the_stack() -> None:
             template.attribute(name, "QueueName", "test") for name in ("FailedRecordsQueue", "ScheduleDeadLetterQueue")
         },
         "TenantGroup": {"demo"},
-        "Reason": {"*"},
+        "Reason": {"*", CircuitOpenError.__name__},
     }
     names["Resource"] = {f"{name}:live" for name in names["FunctionName"]}
 

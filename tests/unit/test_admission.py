@@ -126,7 +126,9 @@ def test_run_waits_until_half_of_its_time_for_calls_is_over(group: Group, now: f
 def test_run_is_skipped_rather_than_made_to_wait_when_the_machine_is_an_older_one(group: Group) -> None:
     group.start()
 
-    answer = group.start(StartRequest("2026-11-22T08:31:00Z", "execution-2"), WAIT, now=1061.0)
+    older = StartRequest("2026-11-22T08:31:00Z", "execution-2", execution_started_at=1060.0)
+
+    answer = group.start(older, WAIT, now=1061.0)
 
     assert answer["status"] == "SKIPPED"
 
@@ -187,3 +189,11 @@ def test_account_of_a_refused_run_has_the_keys_of_a_closed_one(group: Group) -> 
 
     assert {account[name] for name in ("users_listed", "rows_written", "users_failed", "users_missing")} == {0}
     assert (account["execution_started_at"], account["ended_at"], account["tenant_group"]) == (1060.0, 1061.0, "blue")
+
+
+def test_invocation_without_an_execution_neither_has_a_turn_nor_waits_for_one(group: Group) -> None:
+    by_hand = StartRequest("2026-11-22T08:30:00Z", "by hand")
+
+    assert group.start(by_hand, now=1000.0)["users_listed"] == 3
+    assert TURN_KEY not in group.store.objects
+    assert group.start(NEXT)["users_listed"] == 3

@@ -131,6 +131,8 @@ def test_slice_is_what_the_event_asks_for() -> None:
         {"end": None},
         {"start": 40},
         {"start": 41},
+        {"circuit_breaker": "ENABLED"},
+        {"probe": 1},
     ],
 )
 def test_slice_is_refused_when_a_field_is_wrong(change: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from express_batch import ledger
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import DatabaseUnavailableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
+from express_batch.retention import Retention
 from express_batch.run_layout import closed_key, failures_prefix
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ class Stage:
             ClosingRequest.from_event({**EVENT, "execution_started_at": self.started}),
             tenant_group="blue",
             wait_seconds=wait_seconds,
-            retention_days=7,
+            retention=Retention(run_days=7, ledger_days=30),
             database=self.database,
             store=self.store,
             observer=self.observer,
@@ -120,7 +121,7 @@ def test_run_of_no_users_is_complete() -> None:
         ClosingRequest.from_event({"run_id": RUN, "users_listed": 0, "chunks": []}),
         tenant_group="blue",
         wait_seconds=60,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=stage.database,
         store=stage.store,
         observer=stage.observer,
@@ -371,7 +372,7 @@ def test_redrive_is_closed_under_its_own_id_and_forgets_by_the_time_of_its_run()
         ClosingRequest.from_event(event),
         tenant_group="blue",
         wait_seconds=0,
-        retention_days=7,
+        retention=Retention(run_days=7, ledger_days=30),
         database=stage.database,
         store=stage.store,
         observer=stage.observer,
@@ -379,5 +380,17 @@ def test_redrive_is_closed_under_its_own_id_and_forgets_by_the_time_of_its_run()
 
     assert (account["run_id"], account["status"]) == (f"{RUN}-r2", "COMPLETE")
     assert json.loads(stage.store.objects[f"runs/{RUN}-r2/closed.json"])["redrive_of"] == RUN
-    (deleted,) = [parameters for statement, parameters in stage.database.statements if statement.startswith("DELETE")]
-    assert deleted[:2] == ("blue", "20261115T083000Z")
+    deleted = [parameters for statement, parameters in stage.database.statements if statement.startswith("DELETE")]
+    assert [before[:2] for before in deleted] == [("blue", "20261115T083000Z"), ("blue", "20261023T083000Z")]
+
+
+def test_run_ends_as_it_did_when_its_user_may_not_delete() -> None:
+    stage = Stage()
+    stage.write(0, list(range(10)))
+    stage.write(1, list(range(5)))
+    stage.database.refuses = "DELETE FROM batch_run"
+
+    assert stage.close()["status"] == "COMPLETE"
+    (warning,) = stage.observer.warnings
+    assert warning[0] == "old ledger entries not removed"
+    assert "batch_run" in str(warning[1]["reason"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from express_batch.errors import (
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.listing import MAX_LISTING_BYTES
-from express_batch.run_layout import started_key
+from express_batch.run_layout import CIRCUIT_KEY, started_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -238,3 +239,37 @@ def test_request_is_a_real_run_when_the_machine_sends_null() -> None:
     event = {"scheduled_time": "t", "execution": "e", "dry_run_users": None}
 
     assert StartRequest.from_event(event) == StartRequest("t", "e")
+
+
+OPEN_CIRCUIT = b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}'
+
+
+@pytest.mark.parametrize("dry_run_users", [None, 2])
+def test_listing_says_that_the_circuit_is_open_so_that_the_partner_is_probed(dry_run_users: int | None) -> None:
+    store = MemoryStore()
+    store.put(CIRCUIT_KEY, OPEN_CIRCUIT)
+    request = replace(START, dry_run_users=dry_run_users, circuit_breaker=True)
+
+    listing = start(store, LedgerDatabase(make_users(3)), request)
+
+    assert (listing["started"], listing["circuit"]) == (True, "open")
+
+
+@pytest.mark.parametrize("body", [None, OPEN_CIRCUIT.replace(b"open", b"closed")])
+def test_listing_says_nothing_when_the_circuit_is_closed(body: bytes | None) -> None:
+    store = MemoryStore()
+    store.objects |= {CIRCUIT_KEY: body} if body else {}
+
+    assert "circuit" not in start(store, LedgerDatabase(make_users(3)), replace(START, circuit_breaker=True))
+
+
+def test_listing_does_not_look_at_the_circuit_where_the_machine_knows_no_probe() -> None:
+    store = MemoryStore()
+    store.put(CIRCUIT_KEY, OPEN_CIRCUIT)
+
+    assert "circuit" not in start(store, LedgerDatabase(make_users(3)))
+
+
+def test_request_is_refused_when_circuit_breaker_is_no_flag() -> None:
+    with pytest.raises(InvalidEventError, match="circuit_breaker"):
+        StartRequest.from_event({"scheduled_time": "t", "execution": "e", "circuit_breaker": "ENABLED"})

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import json
 import threading
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -373,3 +374,76 @@ def test_answer_of_a_big_but_allowed_size_is_taken(partner: Partner) -> None:
     partner.answer = answering(200, body)
 
     assert len(get(partner.url, "/x")["value"]) == MAX_ANSWER_BYTES - 20
+
+
+@pytest.mark.parametrize("path", ["", "u1", ".evil.example/u1", "@evil.example/u1", ":8080/u1"])
+def test_path_is_refused_when_it_would_become_part_of_the_host(partner: Partner, path: str) -> None:
+    """A job that forgets the slash would let a user id choose who is called."""
+    with pytest.raises(ValueError, match="slash"):
+        get(partner.url, path)
+
+    assert partner.requests == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_answer_is_refused_when_it_unpacks_to_more_than_an_answer_may_have(partner: Partner, encoding: str) -> None:
+    """50 MB in some 50 kB."""
+    packed = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
+    body = packed.compress(b"[" * 50_000_000) + packed.flush()
+    assert len(body) < 60_000
+
+    error = get_refused(partner, answering(200, body, {"Content-Encoding": encoding}))
+
+    assert type(error) is AnswerTooLargeError
+
+
+def send_raw(head: bytes) -> Handler:
+    """Bytes that no web framework would send."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(head)
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Secret: " + b"secret" * 200_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: secret\r\n" % number for number in range(100_000)),
+        b"HTTP/1.1 200 " + b"secret" * 200_000,
+        b"secret" * 10,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 6\r\n\r\nsecret",
+    ],
+    ids=["one long header", "100,000 headers", "long status line", "no HTTP", "two lengths"],
+)
+def test_partner_is_unreachable_when_its_head_is_none_that_http_allows(partner: Partner, head: bytes) -> None:
+    """At once, and not when its time is over."""
+    assert type(get_refused(partner, send_raw(head))) is ApiUnreachableError
+
+
+def test_call_times_out_when_the_answer_drips(partner: Partner) -> None:
+    """Each byte comes in time; the whole answer does not."""
+
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+
+    assert type(get_refused(partner, drip, timeout_seconds=0.3)) is ApiTimeoutError
+
+
+def test_call_times_out_when_the_head_drips(partner: Partner) -> None:
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            request.transport.write(b"A: b\r\n")
+            await asyncio.sleep(0.02)
+
+    assert type(get_refused(partner, drip, timeout_seconds=0.3)) is ApiTimeoutError

@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from typing import Any, ClassVar
 
 import pytest
+from express_batch.circuit import Breaker
 from express_batch.errors import (
     AnswerTooLargeError,
     ApiRejectedError,
@@ -411,3 +413,94 @@ def test_slice_ends_as_ever_when_nobody_stops_it() -> None:
     answers, _ = stop_at(1000.0, partner, ["a"])
 
     assert (len(answers.rows), answers.failures) == (1, [])
+
+
+class LoopCircuit:
+    """A breaker alone. Others open the circuit at `opens_at`."""
+
+    def __init__(self, opens_at: float = 1000.0) -> None:
+        self._breaker = Breaker()
+        self._opens_at = opens_at
+
+    def note(self, user_id: str, called_at: float, ended: float, error: PartnerApiError | None) -> bool:
+        return self._breaker.add(user_id, called_at, ended, error) is not None
+
+    async def wait_until_open(self) -> None:
+        await asyncio.sleep(self._opens_at)
+
+
+def fetch_with_circuit(
+    circuit: LoopCircuit, partner: ScriptedPartner, users: list[str], *, calls_in_flight: int, is_open: bool = False
+) -> tuple[SliceAnswers, float]:
+    """What comes of a slice whose calls the circuit watches."""
+    return run_virtually(
+        fetch_slice(
+            [User(user, "acme") for user in users],
+            first_position=0,
+            job=ValueJob(),
+            api=partner,
+            calls_in_flight=calls_in_flight,
+            seconds_left=50.0,
+            now_microseconds=lambda: 77,
+            jitter=lambda: 1.0,
+            circuit=circuit,
+            is_open=is_open,
+        )
+    )
+
+
+@pytest.mark.parametrize("error", [ApiServerError("503"), ApiTimeoutError("late"), ApiUnreachableError("refused")])
+def test_calls_end_within_seconds_when_the_partner_is_down(error: PartnerApiError) -> None:
+    users = [f"u{number:03d}" for number in range(500)]
+    partner = ScriptedPartner({f"/{user}": [error] for user in users}, latency=0.01)
+
+    answers, seconds = fetch_with_circuit(LoopCircuit(), partner, users, calls_in_flight=20)
+
+    # Five attempts and their pauses take 1.55 s: a second round has begun when two seconds are over.
+    assert seconds < 2.5
+    assert sum(partner.calls.values()) < 250
+    assert Counter(reasons(answers).values()) == {"CircuitOpenError": 480, type(error).__name__: 20}
+    assert answers.rows == []
+
+
+def test_rows_that_were_answered_stay_when_the_partner_goes_down() -> None:
+    users = [f"u{number:03d}" for number in range(200)]
+    script: dict[str, list[Any]] = {
+        f"/{user}": [ANSWER] if number < 60 else [ApiServerError("503")] for number, user in enumerate(users)
+    }
+
+    answers, _ = fetch_with_circuit(LoopCircuit(), ScriptedPartner(script), users, calls_in_flight=20)
+
+    assert sorted(row.position for row in answers.rows) == list(range(60))
+    assert len(answers.rows) + len(answers.failures) == 200
+    assert Counter(reasons(answers).values())["CircuitOpenError"] > 90
+
+
+def test_nobody_is_called_for_when_the_circuit_is_open() -> None:
+    partner = ScriptedPartner({"/a": [ANSWER]})
+
+    answers, seconds = fetch_with_circuit(LoopCircuit(), partner, ["a"], calls_in_flight=1, is_open=True)
+
+    assert (dict(partner.calls), seconds) == ({}, 0)
+    assert reasons(answers) == {"a": "CircuitOpenError"}
+
+
+def test_no_call_begins_any_more_when_another_environment_opens_the_circuit() -> None:
+    users = [f"u{number}" for number in range(40)]
+    partner = ScriptedPartner({f"/{user}": [ANSWER] for user in users}, latency=1.0)
+
+    answers, _ = fetch_with_circuit(LoopCircuit(opens_at=1.5), partner, users, calls_in_flight=4)
+
+    assert sum(partner.calls.values()) == len(answers.rows) == 8
+    assert set(reasons(answers).values()) == {"CircuitOpenError"}
+
+
+def test_everybody_is_called_for_when_few_users_fail_whatever_is_tried() -> None:
+    users = [f"u{number}" for number in range(100)]
+    script: dict[str, list[Any]] = {f"/{user}": [ANSWER] for user in users}
+    script |= {f"/u{number}": [ApiTimeoutError("late")] for number in range(12)}
+
+    answers, _ = fetch_with_circuit(LoopCircuit(), ScriptedPartner(script, latency=5.0), users, calls_in_flight=100)
+
+    assert len(answers.rows) == 88
+    assert set(reasons(answers).values()) == {"ApiTimeoutError"}

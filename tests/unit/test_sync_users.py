@@ -18,7 +18,8 @@ from express_batch.errors import (
 )
 from express_batch.failures import read_failures
 from express_batch.job_contract import User
-from express_batch.run_layout import STOP_KEY, chunk_key, failures_prefix
+from express_batch.partner_circuit import PartnerCircuit
+from express_batch.run_layout import CIRCUIT_KEY, STOP_KEY, chunk_key, failures_prefix
 from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import decode_record
@@ -46,7 +47,9 @@ class Stage:
         self.stream = stream or MemoryStream()
         self.observer = RecordingObserver(TRACE, traced_calls=2)
         self.switch: StopSwitch | None = None
+        self.circuit: PartnerCircuit | None = None
         self.limit: SliceLimit | None = None
+        self.latency = 0.1
         self.script: dict[str, list[Any]] = {
             f"/{user.user_id}": [ApiRejectedError("404") if user.user_id in bad else {"value": user.user_id}]
             for user in USERS
@@ -69,9 +72,10 @@ class Stage:
             chunks=ChunkCache(self.store),
             store=self.store,
             stream=self.stream,
-            partner=VirtualRunner(ScriptedPartner(self.script)),
+            partner=VirtualRunner(ScriptedPartner(self.script, latency=self.latency)),
             observer=self.observer,
             switch=self.switch,
+            circuit=self.circuit,
             limit=self.limit,
         )
 
@@ -312,12 +316,42 @@ def test_switch_is_read_once_beside_the_chunk() -> None:
 
 
 def test_more_time_is_kept_back_for_sending_when_the_stream_refuses_records() -> None:
+    # GIVEN calls that take 20 s, and 33 s of the invocation, of which 5 are always kept back
+    stage, refused = Stage(), Stage()
+    stage.latency = refused.latency = 20.0
+    # WHEN the stream has refused of late: four pauses more
+    refused.stream.pause_seconds = 3.0
+
+    assert stage.sync(seconds_left=33.0) == {"synced": 4, "failed": 0}
+    assert refused.sync(seconds_left=33.0) == {"synced": 0, "failed": 4}
+
+
+def test_users_are_called_for_however_often_the_stream_has_refused() -> None:
+    # An environment that calls for nobody sends nothing, and would believe in the refusals for as long as it lives.
     stage = Stage()
     stage.stream.pause_seconds = 3.0
 
-    # 16.9 s of the invocation, less 5 and four pauses.
-    assert stage.sync(seconds_left=16.9) == {"synced": 0, "failed": 4}
-    assert Stage().sync(seconds_left=16.9) == {"synced": 4, "failed": 0}
+    assert stage.sync(seconds_left=10.0) == {"synced": 4, "failed": 0}
+
+
+def test_everybody_fails_by_name_and_nobody_is_called_for_while_the_circuit_is_open() -> None:
+    stage = Stage()
+    stage.store.put(CIRCUIT_KEY, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+    stage.circuit = PartnerCircuit(stage.store)
+
+    assert stage.sync() == {"synced": 0, "failed": 4}
+
+    (line,) = [keys for message, keys in stage.observer.lines if message == "slice synced"]
+    assert (line["calls"], line["failed_by_reason"]) == (0, {"CircuitOpenError": 4})
+    assert stage.stream.entries == []
+
+
+def test_slice_asks_nobody_about_the_circuit_where_there_is_no_breaker() -> None:
+    stage = Stage()
+    stage.store.put(CIRCUIT_KEY, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+
+    assert stage.sync() == {"synced": 4, "failed": 0}
+    assert CIRCUIT_KEY not in stage.store.reads
 
 
 def limited(table: MemoryTable, now: float = 1_795_000_000.0, **limit: int) -> SliceLimit:
@@ -390,13 +424,17 @@ def test_users_that_no_slot_is_left_for_fail_by_name() -> None:
     }
 
 
-def test_no_slot_is_taken_when_calls_are_stopped() -> None:
+@pytest.mark.parametrize("key", [STOP_KEY, CIRCUIT_KEY])
+def test_slice_takes_no_slots_and_does_not_wait_when_nobody_is_to_be_called_for(key: str) -> None:
+    # GIVEN a lane that is taken for a while, so that a slice would have to wait
     stage, table = Stage(), MemoryTable()
-    stage.store.put(STOP_KEY, b"{}")
-    stage.switch = StopSwitch(stage.store)
-    stage.limit = limited(table, calls_per_second=500, calls_in_flight=10)
+    limited(table, calls_per_second=1).take_turn(
+        Slice(RUN, 3, 0, 10), holder="a", calls_in_flight=10, seconds_left=60.0, waits_until=None
+    )
+    stage.limit = limited(table, calls_per_second=1)
+    stage.switch, stage.circuit = StopSwitch(stage.store), PartnerCircuit(stage.store)
+    stage.store.put(key, b'{"state": "open", "changed_at": 1, "run_id": "", "reason": ""}')
+    before = table.reads + table.writes
 
-    assert stage.sync() == {"synced": 0, "failed": 4}
-
-    assert (table.items, table.reads) == ({}, 0)
-    assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {"StoppedError"}
+    assert stage.sync(deadline=1_795_000_200.0) == {"synced": 0, "failed": 4}
+    assert table.reads + table.writes == before

@@ -3,7 +3,7 @@
 from batchctl.runs.findings.account import find_missing_users, find_never_closed
 from batchctl.runs.findings.concurrency import find_cap_reached, find_cap_unused, find_cold_starts
 from batchctl.runs.findings.limits import find_memory_near_limit, find_near_time_limit
-from batchctl.runs.findings.partner import find_slow_partner, find_throttled_partner
+from batchctl.runs.findings.partner import find_partner_down, find_slow_partner, find_throttled_partner
 from batchctl.runs.findings.poison import find_poisonous_slices, find_poisonous_users
 from batchctl.runs.findings.timeouts import find_slice_timeouts, find_time_left
 from batchctl.runs.findings.writer import find_lagging_writer
@@ -16,6 +16,7 @@ FINDERS = (
     find_time_left,
     find_poisonous_slices,
     find_poisonous_users,
+    find_partner_down,
     find_slow_partner,
     find_throttled_partner,
     find_lagging_writer,

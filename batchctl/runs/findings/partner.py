@@ -1,10 +1,13 @@
-"""Findings about the partner API: slow, or throttling."""
+"""Findings about the partner API: down, slow, or throttling."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.run_data import Finding, RunData
 
+# What says that the partner is down, as the batch's breaker takes it.
+DOWN_ERRORS = ("ApiServerError", "ApiTimeoutError", "ApiUnreachableError")
 # Half of the time-out for one call in twenty: an answer that takes twice as long would be none.
 NEAR_TIMEOUT_SHARE = 0.5
 # A histogram's bucket is 19% wide, so anything below half as much again may be the same latency.
@@ -17,6 +20,27 @@ TIMED_OUT_SHARE = 0.01
 THROTTLED_SHARE = 0.01
 # ... and one in five says that the partner's limit, and not the run's size, decides how long it takes.
 THROTTLED_HARD_SHARE = 0.2
+
+
+def find_partner_down(data: RunData) -> Iterator[Finding]:
+    """The circuit was open, or opened in the run: users were not called for."""
+    left_out = sum(group.count for group in data.failures if group.reason == "CircuitOpenError")
+    if not left_out:
+        return
+    calls = sum(each.calls for each in data.slices)
+    errors = Counter[str]()
+    for each in data.slices:
+        errors.update({name: count for name, count in each.api_errors.items() if name in DOWN_ERRORS})
+    met = ", ".join(f"{count:,} {name}" for name, count in errors.most_common())
+    how = f"after {calls:,} calls ({met})" if met else "before the run called for anybody"
+    yield Finding(
+        "partner_down",
+        "critical",
+        f"the partner was found down {how}, so {left_out:,} users were not called for",
+        "the next run asks three users first and goes on when they are answered; `batchctl circuit show"
+        f"{data.command_options}` says since when, `batchctl redrive {data.head.run_id} --reason CircuitOpenError"
+        f"{data.command_options}` calls for them sooner",
+    )
 
 
 def find_slow_partner(data: RunData) -> Iterator[Finding]:

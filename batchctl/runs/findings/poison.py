@@ -24,7 +24,7 @@ NOT_A_USERS_FAULT = (
 )
 
 # Reasons that say nothing about the user.
-NOT_THE_USERS_FAULT = ("TimeLeftError", "ApiThrottledError", "StoppedError")
+NOT_THE_USERS_FAULT = ("TimeLeftError", "ApiThrottledError", "StoppedError", "CircuitOpenError")
 
 
 def find_poisonous_users(data: RunData) -> Iterator[Finding]:

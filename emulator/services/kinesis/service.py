@@ -7,6 +7,7 @@ from typing import Any
 
 from emulator.errors import AwsError
 from emulator.identity import Identity
+from emulator.retention.calendar import Calendar
 from emulator.services.kinesis.describing import describe_stream, describe_stream_summary, list_shards, list_streams
 from emulator.services.kinesis.getting import get_records, get_shard_iterator
 from emulator.services.kinesis.putting import PutFault, put_record, put_records
@@ -80,6 +81,19 @@ class KinesisService:
     def retention_seconds(self, stream_arn: str) -> int:
         """How long the stream keeps a record."""
         return self._streams.find_by_arn(stream_arn).retention_hours * 3600
+
+    def expire(self, calendar: Calendar) -> int:
+        """How many records went because they are older, by the calendar, than their stream keeps them."""
+        before = self.count_records()
+        for stream in self._streams:
+            oldest = calendar.to_real(calendar.now() - stream.retention_hours * 3600)
+            for shard in stream.shards:
+                shard.trim(oldest)
+        return before - self.count_records()
+
+    def count_records(self) -> int:
+        """Records that are kept, in all streams."""
+        return sum(shard.end - shard.start for stream in self._streams for shard in stream.shards)
 
     def open_reader(
         self, stream_arn: str, shard_id: str, starting_position: str, timestamp: float | None = None

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from emulator.errors import AwsError
 from emulator.identity import Identity
 from emulator.lambda_runtime.logs import FunctionLog, StoredLines, format_time
+from emulator.retention.calendar import DAY_SECONDS, Calendar
 from emulator.services.logs.event_search import PAGE_EVENTS, FoundEvent, Page, Query, collect_streams, search
 from emulator.services.logs.filter_pattern import FilterPattern, compile_filter
 from emulator.stack.aws_caller import AwsCaller
@@ -55,6 +56,25 @@ class LogsService:
         """Bring the files up to date."""
         for log in self._vended.values():
             log.flush()
+
+    async def expire(self, calendar: Calendar) -> int:
+        """How many bytes of lines went because they are older, by the calendar, than their group keeps them."""
+        logs: dict[str, list[FunctionLog]] = {}
+        for log in self._logs():
+            logs.setdefault(log.group, []).append(log)
+        removed = 0
+        for group, its_logs in logs.items():
+            days = await self._read_retention(group)
+            if days is not None:
+                oldest = calendar.to_real(calendar.now() - days * DAY_SECONDS)
+                removed += sum(log.drop_before(oldest) for log in its_logs)
+        return removed
+
+    async def _read_retention(self, group: str) -> int | None:
+        """Days; None for a group that keeps its events for ever, as one does that nobody has made."""
+        answer = await self._moto.call("logs", "DescribeLogGroups", logGroupNamePrefix=group)
+        found = [each for each in answer["logGroups"] if each["logGroupName"] == group]
+        return found[0].get("retentionInDays") if found else None
 
     async def make_groups(self) -> None:
         """Have moto know the groups that exist because something was written, as functions make their own on AWS."""

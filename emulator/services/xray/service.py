@@ -52,6 +52,11 @@ class XRayService:
         self._store.counts.lost_datagrams = max(self._store.counts.lost_datagrams, self._daemon.lost_datagrams())
         return self._store.counts
 
+    @property
+    def kept_documents(self) -> int:
+        """Segment documents that are kept, of all traces."""
+        return self._store.document_count
+
     def add(self, document: bytes) -> bool:
         """Keep a segment document; False where it has no trace id."""
         return self._store.add(document)

@@ -41,6 +41,11 @@ class TraceStore:
         return len(self._traces)
 
     @property
+    def document_count(self) -> int:
+        """Documents that are kept."""
+        return self._documents
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all documents that are kept."""
         return self._bytes

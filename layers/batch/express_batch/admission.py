@@ -45,6 +45,7 @@ class Start:
 
     run_id: str
     execution: str
+    began_at: float | None  # the execution; None where a function is invoked by itself: that has no turn
     now: float  # seconds since 1970
     may_wait_until: float | None  # None where nobody would ask again
 
@@ -69,8 +70,8 @@ def ask_admission(
         unwritten = database.run_transaction(_counting(tenant_group, start.now))
         if unwritten > admission.max_unwritten_users:
             return _wait_or_skip(start, f"{unwritten} users of earlier runs are not written yet", may_wait=True)
-    if admission.run_overlap != "both":
-        holder = take_turn(store, Turn(start.run_id, start.execution, start.now))
+    if admission.run_overlap != "both" and start.began_at is not None:
+        holder = take_turn(store, Turn(start.run_id, start.execution, start.began_at), start.now)
         if holder is not None:
             return _wait_or_skip(start, f"run {holder} still goes", may_wait=admission.run_overlap == "wait")
     return None

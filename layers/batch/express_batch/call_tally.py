@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from express_batch.errors import ApiThrottledError, ApiUnreachableError, PartnerApiError
+from express_batch.errors import ApiThrottledError, ApiUnreachableError, ApiUntrustedError, PartnerApiError
 from express_batch.job_contract import User
 from express_batch.latency import LatencyHistogram
 
@@ -44,7 +44,7 @@ class CallTally:
         self.api_errors[outcome] += 1
         if isinstance(error, ApiThrottledError):
             self.throttled += 1
-        if not isinstance(error, ApiUnreachableError):
+        if not isinstance(error, (ApiUnreachableError, ApiUntrustedError)):
             self.latency.add(ended - started)
         if self._kept:
             self._keep(user, started, ended, outcome)

@@ -76,6 +76,8 @@ class Slice:
     start: int
     end: int  # exclusive
     deadline: float | None = None  # seconds since 1970, from when on the time left belongs to CloseRun
+    circuit_breaker: bool = False  # whether the circuit is looked at and may be opened; an older machine knows none
+    is_probe: bool = False  # a few of its users are asked whether the partner is there, nothing else
 
     @classmethod
     def from_event(cls, event: object) -> "Slice":
@@ -91,12 +93,18 @@ class Slice:
             raise InvalidEventError(f"deadline is a {type(deadline).__name__}: expected milliseconds since 1970")
         if deadline is not None and not 0 <= deadline <= MAX_MILLISECONDS:
             raise InvalidEventError(f"deadline is not from 0 to {MAX_MILLISECONDS}: expected milliseconds since 1970")
+        flags = {name: event.get(name, False) for name in ("circuit_breaker", "probe")}
+        for name, value in flags.items():
+            if not isinstance(value, bool):
+                raise InvalidEventError(f"{name} is a {type(value).__name__}: expected true or false")
         slice_ = cls(
             check_any_run_id(event.get("run_id")),
             event["chunk"],
             event["start"],
             event["end"],
             None if deadline is None else deadline / 1000,
+            flags["circuit_breaker"],
+            flags["probe"],
         )
         if slice_.start >= slice_.end:
             raise InvalidEventError(f"start {slice_.start} is not below end {slice_.end}")

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 from express_batch import ledger
 from express_batch.database import Database
-from express_batch.errors import InvalidEventError, StorageRefusedError, StorageUnavailableError
+from express_batch.errors import InvalidEventError, SchemaError, StorageRefusedError, StorageUnavailableError
 from express_batch.failures import FailedPosition, read_failures
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_run_id, closed_key, failures_prefix, redrive_of, scheduled_moment
+from express_batch.retention import Retention, forget_old_runs
+from express_batch.run_layout import check_run_id, closed_key, failures_prefix, redrive_of
 from express_batch.start_time import read_start_time
 
 CLOSED_VERSION = 1
@@ -25,9 +25,6 @@ MAX_CHUNK_USERS = (
 )
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
-# More than a run adds where an invocation takes one user, so that the ledger shrinks even then.
-FORGET_ROWS = 5_000
-FORGET_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def close_run(
     *,
     tenant_group: str,
     wait_seconds: float,
-    retention_days: int,
+    retention: Retention,
     database: Database,
     store: ObjectStore,
     observer: Observer,
@@ -118,7 +115,7 @@ def close_run(
     waited_seconds = clock() - started
     with observer.span("close run"):
         database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
-        _forget_old_writes(request.run_id, tenant_group, retention_days, database, observer)
+        _forget(request.run_id, retention, tenant_group, database, observer, now())
     closed = {"status": account.status, **asdict(account), "failed_by_reason": reasons}
     ended_at = now()
     line = {
@@ -171,20 +168,17 @@ def _measure(
         observer.measure("Seconds", RunSeconds=round(ended_at - execution_started_at, 3))
 
 
-def _forget_old_writes(
-    run_id: str, tenant_group: str, retention_days: int, database: Database, observer: Observer
+def _forget(
+    run_id: str, retention: Retention, tenant_group: str, database: Database, observer: Observer, now: float
 ) -> None:
-    """Remove what the ledger noted of single records long ago; the runs' own accounts in batch_run stay."""
-    before = (scheduled_moment(run_id) - timedelta(days=retention_days)).strftime("%Y%m%dT%H%M%SZ")
-    removed = 0
-    for _ in range(FORGET_ROUNDS):
-        # Small transactions, so that no writer waits for one.
-        count = database.run_transaction(lambda tx: ledger.forget_writes(tx, tenant_group, before, FORGET_ROWS))
-        removed += count
-        if count < FORGET_ROWS:
-            break
-    if removed:
-        observer.log("old ledger entries removed", rows=removed)
+    """The run is closed: a user that may not delete, as before LedgerRetentionDays, is no reason to let it fail."""
+    try:
+        removed = forget_old_runs(run_id, retention, tenant_group=tenant_group, database=database, now=now)
+    except SchemaError as error:
+        observer.warn("old ledger entries not removed", key="batch_run, batch_write", reason=str(error))
+        return
+    if any(removed.values()):
+        observer.log("old ledger entries removed", **removed)
 
 
 def _count(

@@ -23,11 +23,13 @@ PartnerApiError                     why one user's answer could not be had; neve
 ├── ApiServerError                  5xx
 ├── ApiTimeoutError                 no complete answer within the time-out
 ├── ApiUnreachableError             no connection, or dropped in mid-answer
+├── ApiUntrustedError               TLS cannot tell that it is the partner who answers
 ├── ApiRejectedError                any other status: 4xx, a redirect
 ├── AnswerTooLargeError             more bytes than an answer may have
 ├── LimitReachedError               the partner's rate leaves no call for this user in the time there is
 ├── TimeLeftError                   the time was over before an answer came
 ├── StoppedError                    an operator stopped the calls before an answer came
+├── CircuitOpenError                the partner is down for everybody: nobody is called until a probe is answered
 └── MalformedAnswerError            an answer that the job cannot turn into a row
 
 Lambda reports the class's name as `errorType`, and a state machine matches exactly that name, not
@@ -138,6 +140,10 @@ class ApiUnreachableError(PartnerApiError):
     retryable = True
 
 
+class ApiUntrustedError(PartnerApiError):
+    """The certificate is not the partner's: unknown authority, another host's, expired."""
+
+
 class ApiRejectedError(PartnerApiError):
     """The partner refuses the call for good (a 4xx other than 429, or a redirect)."""
 
@@ -156,6 +162,10 @@ class TimeLeftError(PartnerApiError):
 
 class StoppedError(PartnerApiError):
     """An operator stopped the calls before an answer came."""
+
+
+class CircuitOpenError(PartnerApiError):
+    """The partner is down, so that nobody is called for."""
 
 
 class MalformedAnswerError(PartnerApiError):

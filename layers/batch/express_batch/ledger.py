@@ -98,7 +98,7 @@ def read_written(tx: Transaction, tenant_group: str, run_id: str) -> dict[int, i
 def count_unwritten(tx: Transaction, tenant_group: str, since_run_id: str, closed_within_seconds: int) -> int:
     """Users of runs closed INCOMPLETE of late who are neither failed nor, by now, written.
 
-    `since_run_id` keeps the look short, since the accounts of runs stay for ever.
+    `since_run_id` keeps the look short, since the accounts of runs stay for months.
     """
     try:
         runs = tx.query(
@@ -159,14 +159,27 @@ def read_runs(tx: Transaction, tenant_group: str, original: str) -> dict[str, Ru
 
 
 def forget_writes(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:
-    """How many rows of runs before `before_run_id` were removed, at most `limit`; run ids sort by their time."""
+    """How many rows of batch_write of runs before `before_run_id` were removed, at most `limit`.
+
+    Run ids sort by their time.
+    """
+    return _forget(tx, "batch_write", tenant_group, before_run_id, limit)
+
+
+def forget_runs(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:
+    """How many accounts of runs before `before_run_id` were removed, at most `limit`."""
+    return _forget(tx, "batch_run", tenant_group, before_run_id, limit)
+
+
+def _forget(tx: Transaction, table: str, tenant_group: str, before_run_id: str, limit: int) -> int:
+    """Both tables' primary keys begin with tenant_group and run_id, so that only what goes is looked at."""
     try:
         return tx.execute(
-            "DELETE FROM batch_write WHERE tenant_group = %s AND run_id < %s LIMIT %s",
+            f"DELETE FROM {table} WHERE tenant_group = %s AND run_id < %s LIMIT %s",  # noqa: S608  # two names, above
             (tenant_group, before_run_id, limit),
         )
     except TableMismatchError as error:
-        raise _schema_error("batch_write", error) from error
+        raise _schema_error(table, error) from error
 
 
 def _guarded_execute(tx: Transaction, statement: str, parameters: tuple[object, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from express_batch import ledger
 from express_batch.admission import LOOK_SECONDS, Admission, Refusal, Start, ask_admission, ask_switch, note_refusal
+from express_batch.circuit_board import OPEN, is_circuit_open
 from express_batch.claim import Claim, read_claim
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SettingsError
@@ -39,6 +40,7 @@ class StartRequest:
     execution_started_at: float | None = None  # seconds since 1970
     redrive: RedriveRequest | None = None  # which run is to be run again; None where the run is one of its own
     deadline: float | None = None  # seconds since 1970, from when on the time left belongs to CloseRun
+    circuit_breaker: bool = False  # whether the machine can probe the partner where the circuit is open
 
     @property
     def may_wait_until(self) -> float | None:
@@ -60,11 +62,20 @@ class StartRequest:
             raise InvalidEventError(
                 f"users of a dry run is {users!r}: expected a whole number from 1 to {MAX_DRY_RUN_USERS}"
             )
+        circuit_breaker = event.get("circuit_breaker", False)
+        if not isinstance(circuit_breaker, bool):
+            raise InvalidEventError(f"circuit_breaker is a {type(circuit_breaker).__name__}: expected true or false")
         redrive = RedriveRequest.from_event(event)
         if redrive is not None and users is not None:
             raise InvalidEventError("the event asks for a dry run and for a redrive: one of them")
         return cls(
-            event["scheduled_time"], event["execution"], users, read_start_time(event), redrive, read_deadline(event)
+            event["scheduled_time"],
+            event["execution"],
+            users,
+            read_start_time(event),
+            redrive,
+            read_deadline(event),
+            circuit_breaker,
         )
 
 
@@ -86,13 +97,43 @@ def list_users(
     `started` is False, with nothing listed, when another execution has the run already. A dry run claims nothing, takes
     the first users alone and stays out of the ledger; its answer has "dry_run": True besides. A redrive takes the users
     of another run that are not written (redrive.py). `started` is False, too, with a `status`, when the run is refused
-    (admission.py): STOPPED, SKIPPED, or WAITING with the `wait_seconds` after which to ask again.
+    (admission.py): STOPPED, SKIPPED, or WAITING with the `wait_seconds` after which to ask again. "circuit": "open" is
+    there when the partner was down, so that the state machine has to probe it first.
     Raises ListingTooLargeError, JobQueryError, DatabaseUnavailableError, StorageUnavailableError, RedriveRefusedError.
     """
+    answer = _list_run(
+        request,
+        tenant_group=tenant_group,
+        chunk_size=chunk_size,
+        job=job,
+        database=database,
+        store=store,
+        observer=observer,
+        admission=admission or Admission(),
+        switch=switch or StopSwitch(store),
+        now=now,
+    )
+    if request.circuit_breaker and answer.get("started") and is_circuit_open(store):
+        return {**answer, "circuit": OPEN}
+    return answer
+
+
+def _list_run(
+    request: StartRequest,
+    *,
+    tenant_group: str,
+    chunk_size: int,
+    job: Job,
+    database: Database,
+    store: VersionedStore,
+    observer: Observer,
+    admission: Admission,
+    switch: StopSwitch,
+    now: Callable[[], float],
+) -> dict[str, Any]:
     started_at = now()
     if chunk_size < 1:
         raise SettingsError(f"CHUNK_SIZE is {chunk_size}: expected at least 1")
-    admission, switch = admission or Admission(), switch or StopSwitch(store)
     if request.redrive is not None:
         refusal = None if request.redrive.only_asks else ask_switch(switch)
         if refusal is not None:
@@ -122,7 +163,7 @@ def list_users(
         ask_switch(switch)
         if is_dry
         else ask_admission(
-            Start(run_id, request.execution, started_at, request.may_wait_until),
+            Start(run_id, request.execution, request.execution_started_at, started_at, request.may_wait_until),
             admission,
             tenant_group=tenant_group,
             switch=switch,
@@ -146,8 +187,9 @@ def list_users(
     try:
         answer = _list_job(run_id, request, chunk_size, job, database, store, observer)
     except BaseException:
-        if not is_dry and admission.run_overlap != "both":
-            give_turn_back(store, Turn(run_id, request.execution, started_at))
+        began_at = request.execution_started_at
+        if not is_dry and admission.run_overlap != "both" and began_at is not None:
+            give_turn_back(store, Turn(run_id, request.execution, began_at))
         raise
     listed, chunks = answer["users_listed"], len(answer["chunks"])
 

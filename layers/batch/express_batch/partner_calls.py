@@ -11,14 +11,16 @@ from express_batch.call_gate import CallGate
 from express_batch.call_tally import CallTally
 from express_batch.errors import (
     ApiThrottledError,
+    CircuitOpenError,
     JobFailedError,
     MalformedAnswerError,
     PartnerApiError,
+    StoppedError,
     TimeLeftError,
 )
 from express_batch.failures import UserFailure
 from express_batch.job_contract import Job, PartnerApi, Row, User
-from express_batch.stopping import StoppableApi, Stopping, Switch
+from express_batch.stopping import Circuit, StoppableApi, Stopping, Switch
 from express_batch.stream_record import MAX_RECORD_BYTES, SyncedRow, check_value
 
 # What make_row may raise for an answer that does not hold; anything else is the job's bug and stops the slice.
@@ -64,17 +66,22 @@ async def fetch_slice(
     tally: CallTally | None = None,
     switch: Switch | None = None,
     is_stopped: bool = False,
+    circuit: Circuit | None = None,
+    is_open: bool = False,
     gate: CallGate | None = None,
 ) -> SliceAnswers:
     """A row or a failure for each user. `first_position` is the first user's place in the chunk.
 
     What is not done when `seconds_left` are over is broken off and becomes a failure `TimeLeftError`, so that
     the rows which are there can still be sent. Once `switch` is on, or `is_stopped` from the start, no call begins:
-    calls in flight end, everybody else becomes a failure `StoppedError`. `tally` takes each call, by the loop's clock.
-    With a `gate` each request waits for its slot. Raises JobFailedError.
+    calls in flight end, everybody else becomes a failure `StoppedError`. So it is with `circuit` and `CircuitOpenError`
+    when that opens or `is_open` from the start. With a `gate` each request waits for its slot. `tally` takes each call,
+    by the loop's clock. Raises JobFailedError.
     """
     loop = asyncio.get_running_loop()
-    stopping = Stopping(is_stopped=is_stopped)
+    stopping = Stopping()
+    if is_stopped or is_open:
+        stopping.stop(StoppedError if is_stopped else CircuitOpenError)
     caller = _SliceCaller(
         job,
         StoppableApi(api, stopping),
@@ -85,6 +92,7 @@ async def fetch_slice(
         loop.time() + seconds_left,
         tally or CallTally(),
         stopping,
+        circuit,
         gate,
     )
     work = enumerate(users, first_position)
@@ -93,15 +101,17 @@ async def fetch_slice(
         for _ in range(min(calls_in_flight, len(users)) if seconds_left > 0 else 0)
     ]
     if workers:
-        watcher = None if switch is None or is_stopped else asyncio.ensure_future(stopping.follow(switch))
-        clock_watcher = None if gate is None else asyncio.ensure_future(gate.follow_clock())
+        watchers = [] if switch is None or is_stopped else [asyncio.ensure_future(stopping.follow_switch(switch))]
+        if circuit is not None and not is_open:
+            watchers.append(asyncio.ensure_future(stopping.follow_circuit(circuit)))
+        if gate is not None:
+            watchers.append(asyncio.ensure_future(gate.follow_clock()))
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
-        if watcher is not None:
+        for watcher in watchers:
             watcher.cancel()
-        if gate is not None and clock_watcher is not None:
-            clock_watcher.cancel()
+        if gate is not None:
             await gate.end()
         # return_exceptions for those just cancelled; a finished worker's own error must not be lost.
         for outcome in await asyncio.gather(*workers, return_exceptions=True):
@@ -136,6 +146,7 @@ class _SliceCaller:
         deadline: float,
         tally: CallTally,
         stopping: Stopping,
+        circuit: Circuit | None,
         gate: CallGate | None,
     ) -> None:
         self.rows: list[SyncedRow] = []
@@ -149,6 +160,7 @@ class _SliceCaller:
         self._deadline = deadline
         self.tally = tally
         self._stopping = stopping
+        self._circuit = circuit
         self._gate = gate
         self._column_count = len(job.TABLE.columns)
 
@@ -167,6 +179,7 @@ class _SliceCaller:
     async def _fetch_row(self, user: User) -> Row:
         failed = 0
         tally = self.tally
+        called_at = self._clock()
         while True:
             self._stopping.check()
             api = self._api if self._gate is None else await self._gate.admit(self._api, self._stopping)
@@ -176,6 +189,7 @@ class _SliceCaller:
                 answer = await self._job.call_api(api, user)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
+                self._note(user, called_at, error)
                 if self._gate is not None and isinstance(error, ApiThrottledError):
                     self._gate.report_throttled(self._clock() - started, error.retry_after_seconds)
                 if not error.retryable:
@@ -198,7 +212,12 @@ class _SliceCaller:
                 raise _describe_bug("call_api", error) from error
             else:
                 tally.add_answer(user, started, self._clock())
+                self._note(user, called_at, None)
                 return self._make_row(user, answer)
+
+    def _note(self, user: User, called_at: float, error: PartnerApiError | None) -> None:
+        if self._circuit is not None and self._circuit.note(user.user_id, called_at, self._clock(), error):
+            self._stopping.stop(CircuitOpenError)
 
     def _make_row(self, user: User, answer: object) -> Row:
         try:

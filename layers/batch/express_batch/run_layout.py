@@ -1,6 +1,6 @@
 """Where everything of a run lies in the run bucket: runs/<run_id>/{started,listing,closed}.json, chunks/, failures/.
 
-control/ holds what is of no single run: the kill switch, and which run's turn it is.
+control/ holds what is of no single run: the kill switch, which run's turn it is, and whether the partner is down.
 """
 
 import datetime
@@ -16,6 +16,8 @@ MAX_REDRIVES = 999
 STOP_KEY = "control/stop.json"
 # The run that goes (turn.py).
 TURN_KEY = "control/turn.json"
+# Whether the partner is down (circuit_board.py).
+CIRCUIT_KEY = "control/circuit.json"
 _DRY_RUN_ID = re.compile(r"dry-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 

@@ -116,10 +116,11 @@ class WriteRowsSettings(DatabaseSettings):
 class CloseRunSettings(DatabaseSettings):
     """Settings of close_run."""
 
-    LEAST: ClassVar[Mapping[str, float]] = {"ledger_retention_days": 1}
+    LEAST: ClassVar[Mapping[str, float]] = {"run_retention_days": 1, "ledger_retention_days": 1}
 
     close_run_wait_seconds: float = 60.0
-    ledger_retention_days: int = 7
+    run_retention_days: int = 14
+    ledger_retention_days: int = 400
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import Job, PartnerApi
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
+from express_batch.partner_circuit import PartnerCircuit
 from express_batch.ports import ObjectStore, RowStream, StreamEntry
 from express_batch.run_layout import is_dry_run
 from express_batch.slice_turn import SliceLimit, Turn, Wait
@@ -57,34 +58,30 @@ def sync_users(
     partner: PartnerApiRunner,
     observer: Observer,
     switch: StopSwitch | None = None,
+    circuit: PartnerCircuit | None = None,
     limit: SliceLimit | None = None,
 ) -> dict[str, Any]:
     """{"synced", "failed"}: each user of the slice is in one of the two. A dry run's rows are made and not sent.
 
-    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError. Where the partner
-    is limited and it is not this slice's turn yet: {"wait_seconds", "lease"}, and nothing else has been done.
+    While `switch` is on nobody is called for, and whoever has no answer yet fails with StoppedError; while `circuit` is
+    open, with CircuitOpenError. Where the partner is limited and it is not this slice's turn yet: {"wait_seconds",
+    "lease"}, and nothing else has been done.
 
     Raises ChunkUnreadableError, StorageUnavailableError, StreamUnavailableError, LimitUnavailableError,
     RecordTooLargeError, JobFailedError.
     """
     started_at, started = time.time(), time.monotonic()
     turn = Turn(calls_in_flight)
-    # Who will not be called for needs no slots, and the run ends the sooner.
-    if limit is not None and not (switch is not None and switch.is_on()):
-        taken = limit.take_turn(
-            slice_,
-            holder=invocation.request_id,
-            calls_in_flight=calls_in_flight,
-            seconds_left=invocation.seconds_left,
-            waits_until=None if slice_.deadline is None else slice_.deadline - SENDING_SECONDS,
-        )
-        if isinstance(taken, Wait):
-            observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
-            return taken.to_output()
-        turn = taken
-    with observer.span("read chunk"), ThreadPoolExecutor(1) as reader:
-        # Side by side, so that the look at the switch takes no time of its own.
-        asked = None if switch is None else reader.submit(switch.is_on)
+    with observer.span("read chunk"), ThreadPoolExecutor(2) as readers:
+        # Side by side, so that the looks at switch and circuit take no time of their own.
+        asked = None if switch is None else readers.submit(switch.is_on)
+        looked = None if circuit is None else readers.submit(circuit.begin, slice_.run_id)
+        if limit is not None and not _says_yes(asked) and not _says_yes(looked):
+            taken = _take_turn(limit, slice_, invocation, calls_in_flight)
+            if isinstance(taken, Wait):
+                observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
+                return taken.to_output()
+            turn = taken
         users = chunks.read(slice_.run_id, slice_.chunk)
     if slice_.end > len(users):
         raise ChunkUnreadableError(
@@ -109,7 +106,9 @@ def sync_users(
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
                 switch=switch,
-                is_stopped=asked is not None and asked.result(),
+                is_stopped=_says_yes(asked),
+                circuit=circuit,
+                is_open=_says_yes(looked),
                 gate=None if limit is None else limit.open_gate(turn, slice_, seconds),
             )
             slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
@@ -125,6 +124,9 @@ def sync_users(
     called = time.monotonic()
     if switch is not None:
         switch.tell_problem(observer)
+    if circuit is not None:
+        circuit.settle()
+        circuit.tell(observer)
 
     with observer.span("send rows") as span:
         entries = _make_entries(answers, slice_, invocation, job, observer)
@@ -161,6 +163,20 @@ def sync_users(
         observer.measure("Count", UsersSynced=len(answers.rows), CallsThrottled=answers.tally.throttled)
         observer.measure_latency(CallLatency=answers.tally.latency)
     return {"synced": len(answers.rows), "failed": len(answers.failures)}
+
+
+def _take_turn(limit: SliceLimit, slice_: Slice, invocation: Invocation, calls_in_flight: int) -> Turn | Wait:
+    return limit.take_turn(
+        slice_,
+        holder=invocation.request_id,
+        calls_in_flight=calls_in_flight,
+        seconds_left=invocation.seconds_left,
+        waits_until=None if slice_.deadline is None else slice_.deadline - SENDING_SECONDS,
+    )
+
+
+def _says_yes(look: Future[bool] | None) -> bool:
+    return look is not None and look.result()
 
 
 def _make_entries(
@@ -208,4 +224,7 @@ def _seconds_for_calls(slice_: Slice, invocation_seconds: float, stream: RowStre
     """Until the rows must be sent: by this invocation's end and by the moment when the run has to be closed."""
     if slice_.deadline is not None:
         invocation_seconds = min(invocation_seconds, slice_.deadline - time.time())
-    return invocation_seconds - SENDING_SECONDS - PAUSES_KEPT_BACK * stream.pause_seconds
+    seconds = invocation_seconds - SENDING_SECONDS
+    # Half of it at most: an environment that calls for nobody has nothing to send either, and would never find out that
+    # the stream takes records again.
+    return seconds - min(PAUSES_KEPT_BACK * stream.pause_seconds, max(0.0, seconds / 2))

@@ -25,17 +25,18 @@ class Turn:
 
     run_id: str
     execution: str
-    taken_at: float  # seconds since 1970
+    taken_at: float  # when the execution began, from where its longest life counts; seconds since 1970
 
     def encode(self) -> bytes:
         """The object."""
         return json.dumps(asdict(self)).encode()
 
 
-def take_turn(store: VersionedStore, turn: Turn) -> str | None:
+def take_turn(store: VersionedStore, turn: Turn, now: float) -> str | None:
     """None when it is this run's turn from now on; otherwise the run whose turn it still is.
 
-    A turn ends when its run is closed, and with the longest life of an execution. Raises StorageUnavailableError.
+    A turn ends when its run is closed, and with the longest life of an execution: an invocation of ListUsers with an
+    old event, by hand, holds nobody up. Raises StorageUnavailableError.
     """
     holder = ""
     for _ in range(ATTEMPTS):
@@ -47,7 +48,7 @@ def take_turn(store: VersionedStore, turn: Turn) -> str | None:
         held = _read_turn(found[0])
         if held is not None and held.execution == turn.execution and held.taken_at > 0:
             return None  # ListUsers is repeated
-        if held is not None and not _is_over(store, held, turn.taken_at):
+        if held is not None and not _is_over(store, held, now):
             return held.run_id
         holder = "" if held is None else held.run_id
         if store.put_if_version(TURN_KEY, turn.encode(), found[1]):

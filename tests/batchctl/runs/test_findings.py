@@ -45,6 +45,27 @@ def test_find_all_puts_the_gravest_first() -> None:
     )
 
 
+def test_partner_down_is_found_when_the_circuit_opened_in_the_run() -> None:
+    slices = [make_slice(0, api_errors={"ApiServerError": 40, "ApiTimeoutError": 50, "ApiRejectedError": 1})]
+
+    [finding] = find("partner_down", slices=slices, failures=[group("CircuitOpenError", 1200)])
+
+    assert finding.severity == "critical"
+    assert "(50 ApiTimeoutError, 40 ApiServerError), so 1,200 users were not called for" in finding.text
+    assert "batchctl circuit show" in finding.remedy
+    assert "--reason CircuitOpenError" in finding.remedy
+
+
+def test_partner_down_says_so_when_nobody_was_called_for() -> None:
+    [finding] = find("partner_down", slices=[make_slice(0)], failures=[group("CircuitOpenError", 7)])
+
+    assert "before the run called for anybody, so 7 users" in finding.text
+
+
+def test_partner_down_is_not_found_when_users_failed_for_other_reasons() -> None:
+    assert find("partner_down", failures=[group("ApiServerError", 1200)]) == []
+
+
 def test_slow_partner_is_found_when_p95_is_near_the_time_out() -> None:
     slow = [make_slice(n, latency={26: 200, 48: 50}, call_seconds=0.95) for n in range(40)]  # 2^(48.5/4) = 4,467 ms
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from emulator.access.ask import Ask
-from emulator.access.policy import find_refusal, read_policy
+from emulator.access.policy import Permission, find_refusal, find_used, read_policy
 from emulator.errors import AwsError
 
 _READ = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"], "Resource": "arn:aws:s3:::runs/*/chunks/?.json"}
@@ -84,3 +84,20 @@ def test_operator_that_is_not_emulated_is_refused_by_name() -> None:
 def test_member_that_no_policy_has_is_refused_by_name() -> None:
     with pytest.raises(AwsError, match="Actions"):
         read_policy({"Statement": {"Effect": "Allow", "Actions": "*", "Resource": "*"}})
+
+
+def test_used_is_the_line_that_let_the_request_through_and_no_other() -> None:
+    read = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:List*"]}
+    statements = read_policy({
+        "Statement": [
+            {**read, "Resource": ["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"]},
+            {**read, "Resource": "arn:aws:s3:::a/x", "Condition": {"Bool": {"k": "1"}}},
+            {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::c/*"},
+        ]
+    })  # fmt: skip
+
+    assert find_used(statements, Ask("s3:getobject", "arn:aws:s3:::a/x")) == [
+        Permission("s3:GetObject", "arn:aws:s3:::a/*")
+    ]
+    assert find_used(statements, Ask("s3:GetObject", "arn:aws:s3:::c/x")) == []
+    assert len([line for statement in statements for line in statement.list_permissions()]) == 6

@@ -181,6 +181,23 @@ def test_versions_keep_their_code_when_function_moves_on(runtime_dir: Path, tmp_
     asyncio.run(scenario())
 
 
+def test_code_of_a_deleted_version_is_removed_and_that_of_others_is_not(runtime_dir: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_service(runtime_dir, tmp_path) as service:
+            # GIVEN version 1, and other code in $LATEST
+            await create_function(service, VERSION_TELLER, Publish=True)
+            code = make_zip({"app.py": "def handler(event, context):\n    return 'latest'\n"})
+            await service.call("UpdateFunctionCode", {**NAME, "ZipFile": code})
+            assert [service.drop_unused_packages() for _ in range(3)] == [0, 0, 0]
+            # WHEN version 1 is deleted
+            await service.call("DeleteFunction", {**NAME, "Qualifier": "1"})
+            # THEN its code goes with the second look
+            assert [service.drop_unused_packages() for _ in range(3)] == [0, 1, 0]
+            assert (await invoke(service)).payload == b'"latest"'
+
+    asyncio.run(scenario())
+
+
 def test_publish_version_answers_the_last_when_nothing_changed(tmp_path: Path) -> None:
     async def scenario() -> None:
         service = make_service(tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emulator.identity import Identity
 from emulator.services.moto import Moto
+from emulator.stack.aws_caller import BotoCaller
 from tests.emulator.services.test_child_process import wait_for_end
 
 
@@ -43,3 +44,28 @@ def test_two_motos_have_ports_of_their_own_when_started_together(tmp_path: Path)
 
     one, other = asyncio.run(scenario())
     assert one != other
+
+
+def test_deleted_objects_are_in_no_list_of_motos(tmp_path: Path) -> None:
+    # A server that runs for weeks would grow by each object that it ever had.
+    async def scenario() -> str:
+        moto = Moto(Identity(), tmp_path / "moto.log")
+        try:
+            url = await moto.start()
+            caller = BotoCaller(url, Identity())
+            await caller.call("s3", "CreateBucket", Bucket="runs")
+            for key in ("runs/1", "runs/2"):
+                await caller.call("s3", "PutObject", Bucket="runs", Key=key, Body=b"x")
+                await caller.call("s3", "DeleteObjects", Bucket="runs", Delete={"Objects": [{"Key": key}]})
+            caller.close()
+
+            def fetch() -> str:
+                with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=60) as answer:
+                    text: str = answer.read().decode()
+                    return text
+
+            return await asyncio.to_thread(fetch)
+        finally:
+            await moto.stop()
+
+    assert "runs/1" not in asyncio.run(scenario())

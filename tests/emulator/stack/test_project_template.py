@@ -45,7 +45,8 @@ _MADE = {
 _QUERIES = ("Runs", "FailuresByReason", "SlowestSlices", "OneRun", "OneChunk", "WriterLag", "RejectedRecords")
 _ALARMS = (
     "GroupInTrouble", "RunsFailed", "RunMissing", "RunsSlow", "UsersFailed", "UsersMissing", "WriterBehind",
-    "FailedRecords", "LostStarts", "PartnerThrottling", "SyncUsersErrors", "SyncUsersThrottles", "WriteRowsErrors",
+    "FailedRecords", "LostStarts", "PartnerThrottling", "CircuitOpen", "SyncUsersErrors", "SyncUsersThrottles",
+    "WriteRowsErrors",
 )  # fmt: skip
 _LISTED = {
     *((f"{name}Alarm", None) for name in _ALARMS),
@@ -140,10 +141,10 @@ def test_template_gives_functions_the_agreed_environment_when_it_is_made(stack: 
 
     partner = {"ROW_STREAM", "CALLS_IN_FLIGHT", "PARTNER_API_URL", "PARTNER_API_TIMEOUT_SECONDS"}
     assert variables == {
-        "ListUsers": everywhere | database | {"CHUNK_SIZE"},
+        "ListUsers": everywhere | database | {"CHUNK_SIZE", "RUN_OVERLAP", "MAX_UNWRITTEN_USERS"},
         "SyncUsers": everywhere | partner | {"TRACED_CALLS_PER_INVOCATION"},
         "WriteRows": everywhere | database,
-        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "LEDGER_RETENTION_DAYS"},
+        "CloseRun": everywhere | database | {"CLOSE_RUN_WAIT_SECONDS", "RUN_RETENTION_DAYS", "LEDGER_RETENTION_DAYS"},
     }
 
 
@@ -202,7 +203,8 @@ def test_template_gives_roles_policies_with_real_arns_when_it_is_made(stack: tup
     statements = policy["Statement"]
 
     resources = [statement["Resource"] for statement in statements]
-    assert f"arn:aws:s3:::{made.outputs['RunBucketName']}/runs/*/chunks/*" in resources
+    bucket = f"arn:aws:s3:::{made.outputs['RunBucketName']}"
+    assert [f"{bucket}/runs/*/chunks/*", f"{bucket}/control/stop.json"] in resources
     assert made.resources["RowStream"].attributes["Arn"] in resources
 
 

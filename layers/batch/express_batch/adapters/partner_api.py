@@ -18,6 +18,7 @@ from express_batch.errors import (
     ApiThrottledError,
     ApiTimeoutError,
     ApiUnreachableError,
+    ApiUntrustedError,
     MalformedAnswerError,
     SettingsError,
 )
@@ -36,7 +37,14 @@ class HttpPartnerApi:
         self._session = session
 
     async def get_json(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
-        """The decoded JSON of a 200 answer to GET base URL + `path`. Raises a PartnerApiError."""
+        """The decoded JSON of a 200 answer to GET base URL + `path`.
+
+        Raises a PartnerApiError, and ValueError when `path` does not begin with a slash.
+        """
+        if not path.startswith("/"):
+            raise ValueError(
+                "a path begins with a slash: without it, what follows the host name would become part of it"
+            )
         # encoded=True: a job has quoted its path, and a user id must not be taken apart again.
         url = URL(self._base_url + path, encoded=True)
         try:
@@ -46,8 +54,13 @@ class HttpPartnerApi:
                 body = await _read_bounded(response, path)
         except TimeoutError as error:
             raise ApiTimeoutError(f"GET {path}: no complete answer in time") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            # No repeat mends it. Why, in OpenSSL's words, which hold nothing of an answer: there was none.
+            reason = getattr(error.certificate_error, "verify_message", "") or type(error).__name__
+            raise ApiUntrustedError(f"GET {path}: the certificate of {url.host} is not trusted ({reason})") from error
         except aiohttp.ClientError as error:
-            raise ApiUnreachableError(f"GET {self._base_url}{path}: {type(error).__name__}") from error
+            # Not the base URL: a developer's own may hold a password.
+            raise ApiUnreachableError(f"GET {url.host}:{url.port}{path}: {type(error).__name__}") from error
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:

@@ -1,0 +1,95 @@
+"""What comes from outside, a user id above all, is shown to an operator and does nothing to the terminal."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.live import Live
+
+from batchctl.console import Console, make_harmless
+from batchctl.failures.failed_users import FailedUser, FailureCount
+from batchctl.failures.rejected import RejectedRecord
+from batchctl.failures.stuck import REJECTED, Stuck, StuckPiece
+from batchctl.failures.telling import make_counts_table, make_stuck_table, make_users_table
+from batchctl.runs.user_story import UserStory
+from batchctl.runs.views import print_story, print_summary
+from tests.batchctl.runs import test_html_report
+from tests.batchctl.runs.run_data_samples import SAMPLES
+
+ROOT = Path(__file__).resolve().parents[2]
+# Renames the window, clears the screen, rings, turns text round, CSI as one character; and rich's own markup, broken.
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\x08\x9b31m\u202egnihton\x7f[/][link=https://evil.example]x[/b]"
+FORBIDDEN = "\x1b\x07\x08\r\x7f\x9b\u202e"
+
+
+def show(print_to: Callable[[Console], None]) -> str:
+    """What the terminal is sent, without colours and so without an escape sequence of rich's own."""
+    out = io.StringIO()
+    print_to(Console(file=out, width=2000, force_terminal=True, color_system=None, legacy_windows=False))
+    return out.getvalue()
+
+
+def assert_harmless(told: str) -> None:
+    assert not set(FORBIDDEN) & set(told)
+    assert "[/][link=https://evil.example]" in told.replace("\n", "")
+    assert "␛]0;owned" in told  # the bell, rich drops by itself
+
+
+def test_failed_users_are_listed_whatever_they_are_called() -> None:
+    user = FailedUser("20261122T083000Z", 0, 1, HOSTILE, HOSTILE, "sync_users", HOSTILE, HOSTILE)
+    count = FailureCount("20261122T083000Z", HOSTILE, HOSTILE, 1)
+
+    assert_harmless(show(lambda console: console.print(make_users_table([user]))))
+    assert_harmless(show(lambda console: console.print(make_counts_table([count]))))
+
+
+def test_stuck_records_are_listed_whatever_they_say() -> None:
+    piece = StuckPiece(HOSTILE, 0, HOSTILE, (1,))
+    source = RejectedRecord(key=HOSTILE, data=b"", reason=HOSTILE, detail=HOSTILE)
+    stuck = Stuck(HOSTILE, REJECTED, HOSTILE, HOSTILE, 1, (piece,), (), HOSTILE, source)
+
+    assert_harmless(show(lambda console: console.print(make_stuck_table([stuck]))))
+
+
+def test_story_of_a_user_is_told_whatever_it_is_called() -> None:
+    story = UserStory(HOSTILE, HOSTILE, 0, 1, 0, 40, "failed", HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1)
+
+    assert_harmless(show(lambda console: print_story(console, story, "20261122T083000Z")))
+
+
+@pytest.mark.parametrize("name", ["good", "partial", "incomplete", "large"])
+def test_report_is_printed_whatever_the_run_says(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(test_html_report, "HOSTILE", HOSTILE)
+
+    assert_harmless(show(lambda console: print_summary(console, test_html_report.poison(SAMPLES[name]()))))
+
+
+def test_console_keeps_lines_colours_and_its_own_controls() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=40, force_terminal=True, color_system="standard", legacy_windows=False)
+
+    console.print("[red]a\tb[/red]\nc")
+    with Live("moving", console=console):
+        pass
+
+    told = out.getvalue()
+    assert told.startswith("\x1b[31ma")
+    assert "b\x1b[0m\nc\n" in told
+    assert "\x1b[?25l" in told  # the cursor is hidden meanwhile
+
+
+def test_text_without_control_characters_stays_as_it_is() -> None:
+    text = "user-1 ünï 😀 'x' \"y\" \\ %s [a]\n\tb"
+
+    assert make_harmless(text) == text
+
+
+def test_every_command_prints_through_this_console() -> None:
+    others = [
+        str(path)
+        for path in (ROOT / "batchctl").rglob("*.py")
+        if "rich.console import Console\n" in path.read_text(encoding="utf-8")
+    ]
+
+    assert others == []
