@@ -219,6 +219,29 @@ def test_few_late_requests_take_few_slots_more() -> None:
     assert taken < (EPOCH + 4) * SECOND
 
 
+class NotingCircuit:
+    """Never opens, and keeps when it was told that each user's first call began."""
+
+    def __init__(self) -> None:
+        self.called_at: dict[str, float] = {}
+
+    def note(self, user_id: str, called_at: float, ended: float, error: Any) -> bool:
+        self.called_at[user_id] = called_at
+        return False
+
+    async def wait_until_open(self) -> None:
+        await asyncio.sleep(1000)
+
+
+def test_circuit_hears_when_a_user_was_called_and_not_when_its_wait_for_a_slot_began() -> None:
+    scene, circuit = Scene(script=[ApiServerError("503"), ANSWER]), NotingCircuit()
+
+    scene.run(slices=1, users=50, circuit=circuit)
+
+    first_calls = {path.removeprefix("/"): times[0] for path, times in scene.partner.call_times.items()}
+    assert circuit.called_at == first_calls
+
+
 def test_waiting_is_broken_off_when_calls_are_stopped() -> None:
     scene = Scene(calls_per_second=10)
 
