@@ -193,6 +193,55 @@ def test_late_requests_take_a_later_slot_and_do_not_go_out_at_once() -> None:
     assert burst <= 12
 
 
+def test_few_late_requests_take_few_slots_more() -> None:
+    """Else the next slice's repeats would wait for slots of users who have theirs, and sleep until it comes."""
+    scene = Scene()
+
+    async def scenario() -> SliceAnswers:
+        loop: Any = asyncio.get_running_loop()
+
+        def freeze() -> None:
+            loop._jumping.waited += 0.1
+
+        loop.call_later(1.3, freeze)
+        work = asyncio.ensure_future(scene.run_slice(0, 200))
+        await asyncio.sleep(0.1)
+        others = PartnerLimit(scene.table, "loyalty", scene.rate, scene.now)
+        for number in range(4):  # the lanes are taken, but for that of the repeats
+            others.take_slots(5000, f"lane{number}", until=scene.now() + 1000 * SECOND)
+        return await work
+
+    run_virtually(scenario())
+
+    assert 0 < scene.gates[0].tally.forfeited < 15
+    taken = scene.table.items["loyalty"]["repeats"]
+    assert isinstance(taken, int)
+    assert taken < (EPOCH + 4) * SECOND
+
+
+class NotingCircuit:
+    """Never opens, and keeps when it was told that each user's first call began."""
+
+    def __init__(self) -> None:
+        self.called_at: dict[str, float] = {}
+
+    def note(self, user_id: str, called_at: float, ended: float, error: Any) -> bool:
+        self.called_at[user_id] = called_at
+        return False
+
+    async def wait_until_open(self) -> None:
+        await asyncio.sleep(1000)
+
+
+def test_circuit_hears_when_a_user_was_called_and_not_when_its_wait_for_a_slot_began() -> None:
+    scene, circuit = Scene(script=[ApiServerError("503"), ANSWER]), NotingCircuit()
+
+    scene.run(slices=1, users=50, circuit=circuit)
+
+    first_calls = {path.removeprefix("/"): times[0] for path, times in scene.partner.call_times.items()}
+    assert circuit.called_at == first_calls
+
+
 def test_waiting_is_broken_off_when_calls_are_stopped() -> None:
     scene = Scene(calls_per_second=10)
 

@@ -42,7 +42,7 @@ class CallGate:
         self._limit = limit
         self._slots = deque(() if lease is None else lease.slots())
         self._until = until
-        self._users_left = users  # without a slot so far
+        self._users_left = users  # for whom nobody has asked so far
         self._wanting = 0
         self._in_flight = 0
         self._turn = asyncio.Lock()
@@ -54,8 +54,8 @@ class CallGate:
 
         Raises LimitReachedError when no slot comes in time, and StoppedError.
         """
+        self._users_left = max(0, self._users_left - 1)
         await self.wait(stopping)
-        self._users_left -= 1
         return AdmittedApi(api, self, stopping)
 
     async def wait(self, stopping: Stopping) -> None:

@@ -180,12 +180,13 @@ class _SliceCaller:
     async def _fetch_row(self, user: User) -> Row:
         failed = 0
         tally = self.tally
-        called_at = self._clock()
+        called_at: float | None = None
         while True:
             self._stopping.check()
             api = self._api if self._gate is None else await self._gate.admit(self._api, self._stopping)
             tally.calls += 1
             started = self._clock()
+            called_at = started if called_at is None else called_at
             try:
                 answer = await self._job.call_api(api, user)
             except PartnerApiError as error:
