@@ -31,8 +31,11 @@ class Claim:
 def read_claim(store: ObjectStore, run_id: str) -> Claim | None:
     """The claim of the run, or None where nobody has claimed it."""
     body = store.get(started_key(run_id))
-    if body is None:
-        return None
+    return None if body is None else decode_claim(body)
+
+
+def decode_claim(body: bytes) -> Claim:
+    """The claim that an object holds."""
     held = json.loads(body)
     # A claim that does not say since when it is held is one that cannot be taken over.
     claimed_at = float(held.get("claimed_at", math.inf))
