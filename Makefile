@@ -6,12 +6,14 @@ TEMPLATES := template.yaml foundation/template.yaml chaos/fis-experiments.yaml $
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt batchctl/*/requirements.txt)
 USERS ?= 10000
 ARGS ?=
+EXAMPLES ?= 5000
+STEPS ?= 40
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test screenshot test-sam fuzz lint audit fmt bench chaos soak footprint clean
+.PHONY: help setup run up test screenshot test-sam fuzz lint audit fmt bench chaos soak model model-mutations footprint clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(VENV)/.ready ## install what is needed: a virtual environment, MariaDB
 	@scripts/ensure-debian-package mariadbd mariadb-server-core
@@ -71,6 +73,11 @@ chaos: setup ## faults injected into whole runs, and a table of what was survive
 
 soak: setup ## 200 runs in a row with faults on one stack, and what grows: make soak ARGS="--runs 60 --seed 2"
 	@$(BIN)/python -m chaos.soak $(ARGS)
+model: setup ## the model test, deeper: make model EXAMPLES=20000 STEPS=60 ARGS="-x"
+	@MODEL_EXAMPLES=$(EXAMPLES) MODEL_STEPS=$(STEPS) $(BIN)/pytest -q tests/model $(ARGS)
+
+model-mutations: setup ## break the product on purpose, and see the model test turn red: make model-mutations ARGS="redrive"
+	@$(BIN)/python -m tests.model.mutations $(ARGS)
 
 footprint: setup ## CPU of a cold start and zipped size of each function and layer
 	@rm -rf .local/footprint && mkdir -p .local/footprint

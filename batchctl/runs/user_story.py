@@ -34,8 +34,16 @@ class UserStory:
 
 
 def read_objects(source: RunSource, run_id: str) -> dict[str, bytes]:
-    """Chunks and failure records of a run by their keys. Raises SourceError."""
-    keys = [key for part in ("chunks", "failures") for key in source.objects.list_keys(f"runs/{run_id}/{part}/")]
+    """Chunks and failure records of a run by their keys. Raises SourceError.
+
+    An attempt at ListUsers that was repeated may have left chunks that the run does not have; its listing tells.
+    """
+    listing = source.objects.get(f"runs/{run_id}/listing.json")
+    chunks = list(source.objects.list_keys(f"runs/{run_id}/chunks/"))
+    if listing is not None:
+        listed = {int(chunk["chunk"]) for chunk in json.loads(listing).get("chunks", [])}
+        chunks = [key for key in chunks if int(key.rpartition("/")[2].removesuffix(".json")) in listed]
+    keys = [*chunks, *source.objects.list_keys(f"runs/{run_id}/failures/")]
     bodies = source.objects.get_many(keys)
     return {key: body for key, body in zip(keys, bodies, strict=True) if body is not None}
 

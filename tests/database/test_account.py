@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from express_batch import ledger
 from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import JobQueryError, SchemaError
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.job_contract import User
+from express_batch.ledger import RunAccount
 from express_batch.list_users import StartRequest, list_users
 from express_batch.retention import Retention
 from express_batch.run_layout import failures_prefix
@@ -102,8 +104,8 @@ def test_ledger_has_one_line_when_list_users_is_repeated(database: MysqlDatabase
     seeded_later = ("user-99999", "acme")
     probe.execute_many("INSERT INTO users (user_id, tenant_id) VALUES (%s, %s)", [seeded_later])
 
-    assert start_run(database, store)["users_listed"] == 6
-    assert probe.query("SELECT status, users_listed FROM batch_run") == [("RUNNING", 6)]
+    assert start_run(database, store)["users_listed"] == 5
+    assert probe.query("SELECT status, users_listed FROM batch_run") == [("RUNNING", 5)]
 
 
 def test_listing_is_refused_by_name_when_the_jobs_query_is_wrong(database: MysqlDatabase, probe: Probe) -> None:
@@ -172,6 +174,27 @@ def test_run_is_incomplete_when_rows_never_came_and_complete_once_they_did(
     write_chunk_rows(database, store, range(4), 1)
     assert end_run(database, store, listing)["status"] == "COMPLETE"
     assert probe.query("SELECT status, users_missing FROM batch_run") == [("COMPLETE", 0)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (RunAccount(9, 5, 1, 3), RunAccount(9, 8, 1, 0), ("PARTIAL", 8, 1, 0)),
+        (RunAccount(9, 8, 1, 0), RunAccount(9, 9, 0, 0), ("COMPLETE", 9, 0, 0)),
+        (RunAccount(9, 9, 0, 0), RunAccount(9, 5, 1, 3), ("COMPLETE", 9, 0, 0)),
+        (RunAccount(9, 9, 0, 0), RunAccount(9, 8, 1, 0), ("COMPLETE", 9, 0, 0)),
+    ],
+)
+def test_account_is_replaced_by_none_that_is_less_complete(
+    database: MysqlDatabase, probe: Probe, first: RunAccount, second: RunAccount, kept: tuple[str, int, int, int]
+) -> None:
+    # The second is that of an attempt at CloseRun that was taken for dead when it had counted, or of a late one.
+    database.run_transaction(lambda tx: ledger.open_run(tx, "blue", RUN, START.scheduled_time, 9))
+
+    for account in (first, second):
+        database.run_transaction(lambda tx, account=account: ledger.close_run(tx, "blue", RUN, account))  # type: ignore[misc]
+
+    assert probe.query("SELECT status, rows_written, users_failed, users_missing FROM batch_run") == [kept]
 
 
 def test_run_with_a_poisonous_row_is_partial(database: MysqlDatabase, probe: Probe) -> None:

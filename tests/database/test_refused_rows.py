@@ -71,6 +71,23 @@ def test_every_poisonous_row_is_isolated_when_there_are_many(database: MysqlData
     assert len(probe.query(ALL_ROWS)) == 64 - len(bad)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_older_answer_is_written_when_the_newer_one_of_its_user_is_refused(
+    database: MysqlDatabase, probe: Probe, together: bool
+) -> None:
+    # GIVEN two attempts at a slice: the first one's row is good, the second one's is not
+    good, bad = points_row(3, 1), points_row(3, 2, tier="x" * 99)
+    records = [make_record([good], attempt_id="a", start=3), make_record([bad], attempt_id="b", start=3)]
+    store = MemoryStore()
+    # WHEN they come in one batch, or in two, and the good one again
+    for batch in [records] if together else [records[:1], records[1:]]:
+        deliver(database, batch, store)
+    deliver(database, records[:1], store)
+    # THEN ledger and table agree
+    assert probe.query(ALL_ROWS) == [("user-00003", 3001, "gold", 1)]
+    assert read_written(database) == {0: [3]}
+
+
 def test_poisonous_row_is_refused_when_another_unique_key_has_its_value(database: MysqlDatabase, probe: Probe) -> None:
     """The upsert of one user must not fail the batch when the table has a second unique key."""
     probe.query(

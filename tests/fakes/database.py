@@ -26,6 +26,9 @@ class LedgerTransaction:
         self._database.statements.extend((statement, tuple(row)) for row in rows)
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
+        if "FROM batch_run" in statement and "LIKE" in statement:
+            opened = [values for done, values in self._database.statements if done.startswith("INSERT INTO batch_run")]
+            return [(run_id, "RUNNING", listed, None, None, None, 0) for _, run_id, _, listed in opened]
         if "FROM batch_run" in statement:
             return self._database.incomplete
         assert "FROM batch_write" in statement

@@ -1,7 +1,7 @@
 """ListUsers: one execution has the run, and its users are all in its chunks."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
@@ -121,11 +121,60 @@ def test_same_execution_lists_again_when_its_first_attempt_was_lost() -> None:
     assert start(store, LedgerDatabase(make_users(25))) == first
 
 
-def test_listing_names_only_its_own_chunks_when_a_first_attempt_had_more() -> None:
-    store = MemoryStore()
-    start(store, LedgerDatabase(make_users(25)))
+def test_listing_is_that_of_the_first_attempt_when_the_users_have_changed_since() -> None:
+    store, database = MemoryStore(), LedgerDatabase(make_users(12))
+    first = start(store, LedgerDatabase(make_users(25)))
 
-    assert [chunk["chunk"] for chunk in start(store, LedgerDatabase(make_users(12)))["chunks"]] == [0, 1]
+    assert start(store, database) == first
+    assert (database.listings, database.statements[0][1][-1]) == (0, 25)
+
+
+class OvertakenDatabase(LedgerDatabase):
+    """While it lists users, another attempt of the same execution begins and ends."""
+
+    def __init__(self, users: list[User], overtake: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(users)
+        self._overtake = overtake
+        self.answer: dict[str, Any] = {}
+
+    def stream_users(self, query: str) -> Generator[User, None, None]:
+        users = list(super().stream_users(query))
+        self.answer = self._overtake()
+        yield from users
+
+
+@pytest.mark.parametrize("dry_run_users", [None, 100])
+def test_chunks_are_not_mixed_when_an_attempt_that_was_taken_for_dead_goes_on(dry_run_users: int | None) -> None:
+    # GIVEN an attempt that is at work while the next one lists, with a user less
+    store = MemoryStore()
+    request = StartRequest(START.scheduled_time, "execution-1", dry_run_users=dry_run_users)
+    later = LedgerDatabase(make_users(25)[1:])
+    slow = OvertakenDatabase(make_users(25), lambda: start(store, later, request))
+
+    # WHEN both have ended
+    answer = start(store, slow, request)
+
+    # THEN the chunks that the state machine was told of hold what they held then
+    read = [read_chunk(store, slow.answer["run_id"], chunk["chunk"]) for chunk in slow.answer["chunks"]]
+    assert [user for chunk in read for user in chunk] == make_users(25)[1:]
+    if dry_run_users is None:
+        assert answer == slow.answer
+        assert [values[-1] for _, values in [*slow.statements, *later.statements]] == [24, 24]
+    else:
+        assert [chunk["chunk"] for chunk in answer["chunks"]] == [20_000, 20_001, 20_002]
+
+
+def test_chunks_are_not_mixed_when_the_first_attempt_died_among_them() -> None:
+    # The dead attempt's requests may still be on their way.
+    store = MemoryStore()
+    store.broken = (f"runs/{RUN}/chunks/00001",)
+    with pytest.raises(StorageUnavailableError):
+        start(store, LedgerDatabase(make_users(25)))
+    store.broken = ()
+
+    listing = start(store, LedgerDatabase(make_users(12)))
+
+    assert [chunk["chunk"] for chunk in listing["chunks"]] == [20_000, 20_001]
 
 
 def test_next_scheduled_time_is_a_run_of_its_own() -> None:
@@ -196,13 +245,38 @@ def test_run_is_taken_over_when_its_execution_died_before_it_had_listed(seconds_
     assert listing["started"] is started
 
 
-def test_run_that_was_listed_is_not_taken_over_however_old_it_is() -> None:
-    store = MemoryStore()
-    start(store, LedgerDatabase(make_users(4)), now=1000.0)
+def test_run_is_taken_over_by_one_when_two_find_its_execution_dead() -> None:
+    store, database = MemoryStore(), LedgerDatabase(make_users(4))
+    with pytest.raises(JobQueryError):
+        start(store, BrokenDatabase(), now=1000.0)
+    get_with_version = store.get_with_version
 
-    listing = start(
-        store, LedgerDatabase(make_users(4)), StartRequest(START.scheduled_time, "execution-2"), now=1_000_000.0
-    )
+    def be_late(key: str) -> tuple[bytes, str] | None:
+        found = get_with_version(key)
+        store.get_with_version = get_with_version  # type: ignore[method-assign]
+        assert start(store, database, StartRequest(START.scheduled_time, "execution-2"), now=1301.0)["started"]
+        return found
+
+    store.get_with_version = be_late  # type: ignore[method-assign]
+
+    assert not start(store, database, StartRequest(START.scheduled_time, "execution-3"), now=1301.0)["started"]
+
+
+def test_run_is_taken_over_when_its_listing_was_stored_and_never_opened() -> None:
+    # Nobody was called for: the state machine goes on with ListUsers' answer, and that comes behind the account.
+    store = MemoryStore()
+    first = start(store, LedgerDatabase(make_users(4)), now=1000.0)
+
+    taken = start(store, LedgerDatabase(make_users(5)), StartRequest(START.scheduled_time, "execution-2"), now=1301.0)
+
+    assert taken == first
+
+
+def test_run_that_was_listed_is_not_taken_over_however_old_it_is() -> None:
+    store, database = MemoryStore(), LedgerDatabase(make_users(4))
+    start(store, database, now=1000.0)
+
+    listing = start(store, database, StartRequest(START.scheduled_time, "execution-2"), now=1_000_000.0)
 
     assert listing["started"] is False
 

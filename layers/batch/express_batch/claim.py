@@ -33,19 +33,22 @@ class Claim:
 
 
 def read_claim(store: ObjectStore, run_id: str) -> Claim | None:
-    """The claim of the run, or None where nobody has claimed it. Raises ObjectUnreadableError.
+    """The claim of the run, or None where nobody has claimed it. Raises ObjectUnreadableError."""
+    body = store.get(started_key(run_id))
+    return None if body is None else decode_claim(body, run_id)
+
+
+def decode_claim(body: bytes, run_id: str) -> Claim:
+    """The claim that the run's object holds. Raises ObjectUnreadableError.
 
     An object that is no claim decides nothing: not that the run is somebody's, nor that it is free.
     """
-    key = started_key(run_id)
-    body = store.get(key)
-    if body is None:
-        return None
     try:
         return _read_claim(decode_json(body))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ObjectUnreadableError(
-            f"{key} is no claim ({type(error).__name__}): only ListUsers may write there; remove it, or start a new run"
+            f"{started_key(run_id)} is no claim ({type(error).__name__}): "
+            "only ListUsers may write there; remove it, or start a new run"
         ) from error
 
 

@@ -5,7 +5,8 @@ Two shapes lie there. `users`, written by SyncUsers and WriteRows:
      "failures": [{"position", "user_id", "tenant_id", "reason", "detail"}]}
 `slice`, written by the state machine when an invocation failed for good (RecordSliceFailure):
     {"version": 1, "run_id", "chunk", "start", "end", "reason", "detail"}
-Keys are the same for every attempt at the same thing, so a retry replaces its record and never adds one.
+Keys are the same for every attempt at the same thing, so a retry replaces its record and never adds one. A retry
+without failures leaves the record there, so a user may be in one and be written: readers take the ledger's word first.
 """
 
 import json

@@ -116,11 +116,15 @@ def count_unwritten(tx: Transaction, tenant_group: str, since_run_id: str, close
 
 
 def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccount) -> None:
-    """Note how the run ended. A later, more complete account replaces an earlier one."""
+    """Note how the run ended. A more complete account replaces an earlier one, and never the other way round.
+
+    For CloseRun may be repeated while an attempt that was taken for dead has counted and not noted yet.
+    """
     _guarded_execute(
         tx,
         "UPDATE batch_run SET status = %s, users_listed = %s, rows_written = %s, users_failed = %s, users_missing = %s,"
-        " closed_at = UTC_TIMESTAMP(3) WHERE tenant_group = %s AND run_id = %s",
+        " closed_at = UTC_TIMESTAMP(3) WHERE tenant_group = %s AND run_id = %s"
+        " AND (users_missing IS NULL OR users_missing > %s OR (users_missing = %s AND rows_written <= %s))",
         (
             account.status,
             account.users_listed,
@@ -129,6 +133,9 @@ def close_run(tx: Transaction, tenant_group: str, run_id: str, account: RunAccou
             account.users_missing,
             tenant_group,
             run_id,
+            account.users_missing,
+            account.users_missing,
+            account.rows_written,
         ),
     )
 

@@ -1,6 +1,5 @@
 """ListUsers: claims the run, lists its users into chunks in S3, and answers with counts only."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,16 +10,16 @@ from typing import Any
 from express_batch import ledger
 from express_batch.admission import LOOK_SECONDS, Admission, Refusal, Start, ask_admission, ask_switch, note_refusal
 from express_batch.circuit_board import OPEN, is_circuit_open
-from express_batch.claim import MAX_TIME_CHARACTERS, Claim, read_claim
+from express_batch.claim import MAX_TIME_CHARACTERS, Claim, decode_claim
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SettingsError
 from express_batch.fair_order import read_weights, take_turns
 from express_batch.job_contract import Job
-from express_batch.listing import write_listing
+from express_batch.listing import keep_listing, read_listing, write_listing
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore, VersionedStore
 from express_batch.redrive import RedriveRequest, list_redrive
-from express_batch.run_layout import listing_key, make_dry_run_id, make_run_id, started_key
+from express_batch.run_layout import make_dry_run_id, make_run_id, started_key
 from express_batch.start_time import read_deadline, read_start_time
 from express_batch.stop_switch import StopSwitch
 from express_batch.turn import Turn, give_turn_back
@@ -162,7 +161,9 @@ def _list_run(
         make_dry_run_id(request.scheduled_time, request.execution) if is_dry else make_run_id(request.scheduled_time)
     )
     observer.identify(run_id=run_id)
-    if not is_dry and not _claim_run(store, run_id, request, started_at):
+    if not is_dry and not _claim_run(
+        store, Claim(request.execution, request.scheduled_time, started_at), run_id, tenant_group, database
+    ):
         observer.log("run already started")
         return {"run_id": run_id, "started": False, "users_listed": 0, "chunks": []}
 
@@ -192,7 +193,10 @@ def _list_run(
             )
         return _refuse(run_id, refusal, observer)
     try:
-        answer = _list_job(run_id, request, chunk_size, job, database, store, observer)
+        kept = None if is_dry else read_listing(store, run_id)  # of an attempt before this one
+        answer = kept or _list_job(run_id, request, chunk_size, job, database, store, observer)
+        if not is_dry:
+            answer = keep_listing(store, run_id, answer)
     except BaseException:
         began_at = request.execution_started_at
         if not is_dry and admission.run_overlap != "both" and began_at is not None:
@@ -216,7 +220,6 @@ def _list_run(
     with observer.span("open run") as span:
         database.run_transaction(lambda tx: ledger.open_run(tx, tenant_group, run_id, request.scheduled_time, listed))
         span.describe(statements=database.take_activity().statements.summary())
-    store.put(listing_key(run_id), json.dumps(answer).encode())
     tell("users listed")
     observer.measure("Count", UsersListed=listed)
     return answer
@@ -247,20 +250,23 @@ def _refuse(run_id: str, refusal: Refusal, observer: Observer) -> dict[str, Any]
     return answer
 
 
-def _claim_run(store: ObjectStore, run_id: str, request: StartRequest, now: float) -> bool:
+def _claim_run(store: VersionedStore, claim: Claim, run_id: str, tenant_group: str, database: Database) -> bool:
     """True when this execution owns the run: it is the first, it repeats its own ListUsers, or the first one died.
 
-    An Express execution lives for 5 minutes at most. A claim that is older and has no listing is that of an execution
+    An Express execution lives for 5 minutes at most. A claim that is older and has no account is that of an execution
     which failed before it called for anybody, so whoever starts the run again must not be told that it was done.
     """
     key = started_key(run_id)
-    body = Claim(request.execution, request.scheduled_time, now).encode()
-    if store.put_if_absent(key, body):
+    if store.put_if_absent(key, claim.encode()):
         return True
-    held = read_claim(store, run_id)
-    if held is not None and held.execution == request.execution:
-        return True
-    if held is None or held.may_live(now) or store.get(listing_key(run_id)) is not None:
+    found = store.get_with_version(key)
+    if found is None:
         return False
-    store.put(key, body)
-    return True
+    held = decode_claim(found[0], run_id)
+    if held.execution == claim.execution:
+        return True
+    if held.may_live(claim.claimed_at):
+        return False
+    if run_id in database.run_transaction(lambda tx: ledger.read_runs(tx, tenant_group, run_id)):
+        return False
+    return store.put_if_version(key, claim.encode(), found[1])  # of two that find it dead one has it

@@ -4,7 +4,6 @@ The state machine's input {"redrive_of": "20261122T083000Z", "reasons": ["ApiSer
 job's query; from the listing on, a redrive is a run like any other. docs/adr/0011-redrive.md says why.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,10 +16,10 @@ from express_batch.database import Database, Transaction
 from express_batch.errors import InvalidEventError, RedriveRefusedError
 from express_batch.failures import MAX_REASON_CHARACTERS
 from express_batch.ledger import RunRow
-from express_batch.listing import write_listing
+from express_batch.listing import keep_listing, read_listing, write_listing
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
-from express_batch.run_layout import check_any_run_id, is_dry_run, listing_key, original_of, redrive_of, started_key
+from express_batch.run_layout import check_any_run_id, is_dry_run, original_of, redrive_of, started_key
 
 MAX_REASONS = 50
 NOTHING_LEFT = "NOTHING_TO_REDRIVE"
@@ -80,53 +79,55 @@ def list_redrive(
     original = original_of(request.run_id)
     history = RunHistory(original, tenant_group=tenant_group, database=database, store=store, observer=observer)
     accounts = history.read_accounts()
-    _check_has_ended(history, accounts, store, started_at)
+    _check_has_ended(history, accounts, started_at)
     redrives = history.find_redrives(accounts, started_at)
     if request.only_asks:
         return _tell_left(request, history, accounts, redrives)
     if redrives.owner is not None and redrives.owner.execution != execution:
         return _start_nothing(redrives.next_id, original, "ALREADY_STARTED", observer)
 
-    with observer.span("find users left"):
-        left = history.read_left(redrives.ended, accounts, with_reasons=bool(request.reasons))
-    places = list(left.places(request.reasons))
-    if not places:
-        return _start_nothing(original, original, NOTHING_LEFT, observer)
-    # The claim comes behind the look at what is left: whoever claims the number had looked before anybody ran it.
     run_id = redrives.next_id
     scheduled_time = history.scheduled_time()
-    claim = Claim(execution, scheduled_time, now())
-    if redrives.owner is None and not store.put_if_absent(started_key(run_id), claim.encode()):
-        return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
-
+    answer = None if redrives.owner is None else read_listing(store, run_id)  # of an attempt before this one
+    if answer is None:
+        with observer.span("find users left"):
+            left = history.read_left(redrives.ended, accounts, with_reasons=bool(request.reasons))
+        places = list(left.places(request.reasons))
+        if not places:
+            return _start_nothing(original, original, NOTHING_LEFT, observer)
+        # The claim comes behind the look at what is left: whoever claims the number had looked before anybody ran it.
+        claim = Claim(execution, scheduled_time, now())
+        if redrives.owner is None and not store.put_if_absent(started_key(run_id), claim.encode()):
+            return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
+        with observer.span("list users") as span:
+            listing = write_listing(store, run_id, history.read_users(places), chunk_size)
+            answer = keep_listing(store, run_id, {**listing, "redrive_of": original})
+            span.annotate(users_listed=answer["users_listed"], chunks=len(answer["chunks"]))
     observer.identify(run_id=run_id)
-    with observer.span("list users") as span:
-        answer = {**write_listing(store, run_id, history.read_users(places), chunk_size), "redrive_of": original}
-        span.annotate(users_listed=len(places), chunks=len(answer["chunks"]))
+    listed, chunks = answer["users_listed"], len(answer["chunks"])
 
     def open_run(tx: Transaction) -> None:
-        ledger.open_run(tx, tenant_group, run_id, scheduled_time, len(places))
+        ledger.open_run(tx, tenant_group, run_id, scheduled_time, listed)
         ledger.link_redrive(tx, tenant_group, run_id, original)
 
     with observer.span("open run") as span:
         database.run_transaction(open_run)
         span.describe(statements=database.take_activity().statements.summary())
-    store.put(listing_key(run_id), json.dumps(answer).encode())
     observer.log(
         "users listed",
-        users_listed=len(places),
-        chunks=len(answer["chunks"]),
+        users_listed=listed,
+        chunks=chunks,
         started_at=started_at,
         ended_at=now(),
         execution_started_at=execution_started_at,
         redrive_of=original,
         reasons=list(request.reasons),
     )
-    observer.measure("Count", UsersListed=len(places))
+    observer.measure("Count", UsersListed=listed)
     return answer
 
 
-def _check_has_ended(history: RunHistory, accounts: dict[str, RunRow], store: ObjectStore, now: float) -> None:
+def _check_has_ended(history: RunHistory, accounts: dict[str, RunRow], now: float) -> None:
     """Return when the run is closed or its execution is dead, and its users are known. Raises RedriveRefusedError."""
     original = history.original
     account, claim = accounts.get(original), history.read_claim()
@@ -136,7 +137,7 @@ def _check_has_ended(history: RunHistory, accounts: dict[str, RunRow], store: Ob
         )
     if claim is not None and claim.may_live(now) and (account is None or not account.is_closed):
         raise RedriveRefusedError(f"run {original} is still running: wait until it has ended")
-    if claim is not None and account is None and store.get(listing_key(original)) is None:
+    if claim is not None and account is None:
         raise RedriveRefusedError(
             f"run {original} died before it had listed its users: start UserBatch with "
             f'{{"scheduled_time": "{claim.scheduled_time}"}}'

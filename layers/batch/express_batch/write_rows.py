@@ -13,7 +13,7 @@ from express_batch.chunks import read_chunk
 from express_batch.database import Database, DatabaseActivity, TableMismatchError, Transaction
 from express_batch.errors import ChunkUnreadableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
-from express_batch.job_contract import Table, User
+from express_batch.job_contract import Table, User, Value
 from express_batch.kinesis_event import read_arrived
 from express_batch.observability import OK, Observer
 from express_batch.ports import ObjectStore
@@ -213,21 +213,28 @@ def _write_group(
             for row in record.rows
         ]
     key_positions = [columns.index(name) for name in table.key]
-    origins: dict[tuple[Any, ...], list[tuple[StreamRecord, SyncedRow]]] = defaultdict(list)
+    origins: dict[VersionedRow, list[tuple[StreamRecord, SyncedRow]]] = defaultdict(list)
     for record in records:
         for row in record.rows:
-            origins[tuple(row.values[position] for position in key_positions)].append((record, row))
-    rows = newest_by_key(
-        [VersionedRow(tuple(row.values), row.answer_version) for record in records for row in record.rows],
-        key_positions,
-    )
+            origins[VersionedRow(tuple(row.values), row.answer_version)].append((record, row))
     refused: list[RefusedRow] = []
-    for index, refusal in upsert_rows(tx, statement, rows).items():
-        key = tuple(rows[index].values[position] for position in key_positions)
-        reason = "JobTableMismatchError" if isinstance(refusal, TableMismatchError) else "RowRefusedError"
-        detail = f"table {table.name} refuses the row ({refusal}): make the job's make_row fit the table's columns"
-        refused.extend(RefusedRow(record, row.position, reason, detail) for record, row in origins[key])
+    waiting = list(origins)
+    while waiting:
+        rows = newest_by_key(waiting, key_positions)
+        refusals = {rows[index]: refusal for index, refusal in upsert_rows(tx, statement, rows).items()}
+        for versioned, refusal in refusals.items():
+            reason = "JobTableMismatchError" if isinstance(refusal, TableMismatchError) else "RowRefusedError"
+            detail = f"table {table.name} refuses the row ({refusal}): make the job's make_row fit the table's columns"
+            refused.extend(RefusedRow(record, row.position, reason, detail) for record, row in origins[versioned])
+        # A refused row does not stand for the older ones of its key: what becomes of a row must not depend on which
+        # others came in its batch, or a record that is delivered again would not meet its own entry in the ledger.
+        keys = {_key_of(versioned, key_positions) for versioned in refusals}
+        waiting = [each for each in waiting if each not in refusals and _key_of(each, key_positions) in keys]
     return refused
+
+
+def _key_of(versioned: VersionedRow, key_positions: Sequence[int]) -> tuple[Value, ...]:
+    return tuple(versioned.values[position] for position in key_positions)
 
 
 def _store_refused(store: ObjectStore, refused: Sequence[RefusedRow]) -> None:

@@ -34,6 +34,17 @@ def test_user_is_written_when_the_run_accounts_for_everybody() -> None:
     assert (story.slice_start, story.slice_end, story.request_id) == (250, 500, "sync-1-250-1")
 
 
+def test_user_is_not_looked_for_in_the_chunks_of_an_attempt_that_was_repeated() -> None:
+    run = MadeUpRun().play()
+    body = {"version": 1, "run_id": run.run_id, "chunk": 20_000, "users": [["user-00777", "tenant-0"], ["gone", "t"]]}
+    run.objects.put(f"runs/{run.run_id}/chunks/20000.json", body)
+    run.objects.put(f"runs/{run.run_id}/chunks/00000.json", {**body, "chunk": 0, "users": []})
+
+    assert tell(run, "user-00777").chunk == 1
+    with pytest.raises(UnknownUserError):
+        tell(run, "gone")
+
+
 def test_user_failed_with_its_reason_and_request() -> None:
     run = MadeUpRun().play(status="PARTIAL", failed=1)
     run.fail_users(0, 250, [260])
