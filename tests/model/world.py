@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from express_batch.adapters.mysql import MysqlDatabase
@@ -186,6 +187,7 @@ class World:
             {
                 "scheduled_time": execution.event.get("scheduled_time", f"redrive of {redrive_of}"),
                 "execution": execution.name,
+                "execution_started_at": datetime.fromtimestamp(execution.started_at, UTC).isoformat(),
                 "deadline": 1000 * (execution.started_at + 210),
                 "redrive_of": redrive_of,
                 "reasons": execution.event.get("reasons"),
@@ -300,7 +302,7 @@ class World:
                     "kinesis": {
                         "data": base64.b64encode(self.log[number]).decode(),
                         "sequenceNumber": str(number),
-                        "approximateArrivalTimestamp": 0.0,
+                        "approximateArrivalTimestamp": self.clock.now,  # by then at the latest
                     },
                 }
                 for number in numbers
