@@ -17,8 +17,8 @@ from tests.database.server import Probe, Server
 from tests.model.machine import BatchMachine
 from tests.model.ports import Clock, InlineExecutor
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "200"))
-STEPS = int(os.environ.get("MODEL_STEPS", "30"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "220"))
+STEPS = int(os.environ.get("MODEL_STEPS", "20"))
 SHRINKS = os.environ.get("MODEL_SHRINKS", "yes") == "yes"
 # The short profile is the same each time; the deep one looks elsewhere each time.
 IS_DEEP = "MODEL_EXAMPLES" in os.environ
