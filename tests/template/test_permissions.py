@@ -143,6 +143,8 @@ _WHO: dict[str, set[str]] = {
     "s3:GetObject": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole"},
     "s3:ListBucket": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole"},
     "s3:PutObject": {"ListUsersRole", "SyncUsersRole", "WriteRowsRole", "CloseRunRole", "UserBatchRole"},
+    "dynamodb:GetItem": {"SyncUsersRole"},
+    "dynamodb:UpdateItem": {"SyncUsersRole"},
     "kinesis:PutRecords": {"SyncUsersRole"},
     "kinesis:DescribeStream": {"WriteRowsRole"},
     "kinesis:DescribeStreamSummary": {"WriteRowsRole"},
