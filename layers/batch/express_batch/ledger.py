@@ -161,25 +161,26 @@ def read_runs(tx: Transaction, tenant_group: str, original: str) -> dict[str, Ru
 def forget_writes(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:
     """How many rows of batch_write of runs before `before_run_id` were removed, at most `limit`.
 
-    Run ids sort by their time.
+    Run ids sort by their time, and the primary key begins with them, so that only what goes is looked at.
     """
-    return _forget(tx, "batch_write", tenant_group, before_run_id, limit)
+    try:
+        return tx.execute(
+            "DELETE FROM batch_write WHERE tenant_group = %s AND run_id < %s LIMIT %s",
+            (tenant_group, before_run_id, limit),
+        )
+    except TableMismatchError as error:
+        raise _schema_error("batch_write", error) from error
 
 
 def forget_runs(tx: Transaction, tenant_group: str, before_run_id: str, limit: int) -> int:
     """How many accounts of runs before `before_run_id` were removed, at most `limit`."""
-    return _forget(tx, "batch_run", tenant_group, before_run_id, limit)
-
-
-def _forget(tx: Transaction, table: str, tenant_group: str, before_run_id: str, limit: int) -> int:
-    """Both tables' primary keys begin with tenant_group and run_id, so that only what goes is looked at."""
     try:
         return tx.execute(
-            f"DELETE FROM {table} WHERE tenant_group = %s AND run_id < %s LIMIT %s",  # noqa: S608  # two names, above
+            "DELETE FROM batch_run WHERE tenant_group = %s AND run_id < %s LIMIT %s",
             (tenant_group, before_run_id, limit),
         )
     except TableMismatchError as error:
-        raise _schema_error(table, error) from error
+        raise _schema_error("batch_run", error) from error
 
 
 def _guarded_execute(tx: Transaction, statement: str, parameters: tuple[object, ...]) -> None:
