@@ -41,8 +41,8 @@ def test_run_keeps_the_rate_and_the_calls_in_flight_and_gives_its_permits_back(l
     stats = stack.do(stack.stack.partner_api.stats())
     assert stats["calls"] == USERS
     assert stats["in_flight_max"] <= IN_FLIGHT
-    # A busy machine delays calls on their way. Slices that only waited for their turn, and not for each slot, would come
-    # with 300 calls at once.
+    # A busy machine delays calls on their way. Slices that only waited for their turn, and not for each slot, would
+    # come with 300 calls at once.
     assert stats["calls_in_any_second_max_after_first"] <= 1.4 * RATE
     assert stats["last_call_at"] - stats["first_call_at"] >= USERS / RATE - 1
     assert set(read_limit(stack, "partner#in-flight")) == {"partner", "changes"}
