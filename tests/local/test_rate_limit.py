@@ -15,9 +15,9 @@ IN_FLIGHT = 40
 
 @pytest.fixture(scope="module")
 def limited_stack() -> Iterator[BackgroundStack]:
-    """A stack whose slices of 50 users call at 200 calls a second, 40 at once."""
+    """A stack whose slices of 150 users call at 200 calls a second, 40 at once."""
     parameters = {"ChunkSize": "300", "CallsPerSecond": str(RATE), "PartnerCallsInFlight": str(IN_FLIGHT)}
-    options = LocalOptions(users=USERS, users_per_invocation=50, api_latency_ms=20, parameters=parameters)
+    options = LocalOptions(users=USERS, users_per_invocation=150, api_latency_ms=20, parameters=parameters)
     with BackgroundStack(options) as stack:
         yield stack
 
@@ -41,8 +41,9 @@ def test_run_keeps_the_rate_and_the_calls_in_flight_and_gives_its_permits_back(l
     stats = stack.do(stack.stack.partner_api.stats())
     assert stats["calls"] == USERS
     assert stats["in_flight_max"] <= IN_FLIGHT
-    # A busy machine delays calls on their way. Without a rate all 600 come in the first second or two.
-    assert stats["calls_in_any_second_max_after_first"] <= 1.25 * RATE
+    # A busy machine delays calls on their way. Slices that only waited for their turn, and not for each slot, would
+    # come with 300 calls at once.
+    assert stats["calls_in_any_second_max_after_first"] <= 1.4 * RATE
     assert stats["last_call_at"] - stats["first_call_at"] >= USERS / RATE - 1
     assert set(read_limit(stack, "partner#in-flight")) == {"partner", "changes"}
 

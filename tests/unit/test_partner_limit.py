@@ -218,6 +218,19 @@ def test_lease_after_a_slowdown_lies_on_the_slowed_clock_when_its_environment_ha
     assert 0 < moment - world.now < 2 * SECOND
 
 
+def test_environment_takes_the_wall_clock_again_when_an_operator_has_deleted_the_item() -> None:
+    world = World(500, environments=2)
+    world.limits[0].tell_throttled(NOW, 30 * SECOND)
+    del world.table.items["loyalty"]
+
+    lease = world.limits[0].take_slots(250, "lane0", until=NOW + HOUR)
+
+    assert lease is not None
+    assert world.limits[0].clock == world.limits[1].clock
+    world.limits[0].tell_throttled(NOW + SECOND, 0)
+    assert world.table.items["loyalty"]["clock_changes"] == 1
+
+
 def test_table_that_is_away_lets_nobody_call() -> None:
     world = World(500)
     world.table.is_away = True

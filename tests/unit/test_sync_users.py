@@ -419,6 +419,7 @@ def test_users_that_no_slot_is_left_for_fail_by_name() -> None:
     stage.limit = limited(table, now, calls_per_second=1)
 
     assert stage.sync(deadline=now + 200) == {"synced": 0, "failed": 4}
+    assert stage.observer.warnings == [("no slots left", {"start": 2, "end": 6})]
     assert {failure.reason for failure in read_failures(stage.store.objects[stage.failure_keys[0]])} == {
         "LimitReachedError"
     }

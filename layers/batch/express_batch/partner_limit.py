@@ -132,7 +132,7 @@ class PartnerLimit:
             with self._lock:
                 self.clock = clock
             return True
-        self._remember(self._table.read_now(self._partner))
+        self._remember(self._table.read_now(self._partner), is_new=True)
         return False
 
     def _take(self, lane: str, calls: int, until: int, lead: int) -> Lease | None:
@@ -141,8 +141,10 @@ class PartnerLimit:
             clock = self.clock
             least, most = clock.read(self.now() + lead), clock.read(until)
             done, item = self._table.advance(self._partner, lane, calls * gap, least=least, most=most)
-            self._remember(item)
-            free = self._item.get(lane)
+            self._remember(item, is_new=True)
+            # Not from what is remembered: another thread may have looked meanwhile.
+            found = item.get(lane)
+            free = found if isinstance(found, int) else None
             if done and free is not None:
                 return self._note(Lease(lane, free, gap, calls))
             if self.clock != clock:
@@ -161,12 +163,13 @@ class PartnerLimit:
             self._item = {**self._item, lease.lane: lease.end}
         return lease
 
-    def _remember(self, item: Item) -> None:
+    def _remember(self, item: Item, *, is_new: bool = False) -> None:
+        """`is_new`: it is the item as it is, so that a clock which is missing was deleted."""
         numbers = {name: value for name, value in item.items() if isinstance(value, int)}
         with self._lock:
             self._item, self._seen_at = numbers, self.now()
             clock = PartnerClock.from_item(numbers)
-            if clock.changes >= self.clock.changes:
+            if clock.changes >= self.clock.changes or (is_new and not clock.changes):
                 self.clock = clock
 
 

@@ -46,6 +46,7 @@ class Turn:
     calls_in_flight: int
     lease: Lease | None = None
     permits: Permits | None = None
+    is_refused: bool = False  # no slot comes before the run has to be closed
     gate: CallGate | None = field(default=None, init=False)
 
 
@@ -104,6 +105,7 @@ class SliceLimit:
                 self._limit, slice_, now + seconds_left if waits_until is None else waits_until
             )
             if turn.lease is None:
+                turn.is_refused = True
                 return turn
             first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
             wait = first - now - EARLY_SECONDS
@@ -135,6 +137,8 @@ class SliceLimit:
                 self._permits.give_back(turn.permits)
             except LimitUnavailableError as error:
                 observer.warn("permits not given back", reason=str(error))
+        if turn.is_refused:
+            observer.warn("no slots left", start=slice_.start, end=slice_.end)
         if turn.gate is None or self._limit is None:
             return
         tally = turn.gate.tally
