@@ -92,7 +92,9 @@ def write_page(path: Path, result: SoakResult) -> None:
     lines += ["## What is allowed, and why", "", "| measures in | allowed rise | because |", "| --- | --- | --- |"]
     for kind in dict.fromkeys(growth.measure.kind for growth in growths):
         names = _describe_names([growth for growth in growths if growth.measure.kind == kind])
-        allowed = f"{_show(kind.least, kind)} or {kind.share:.0%}, whichever is more" if kind.limit is None else "none"
+        allowed = "none" if kind.limit is not None else _show(kind.least, kind)
+        if kind.share:
+            allowed += f" or {kind.share * 100:g}%, whichever is more"
         lines.append(f"| {names} | {allowed} | {kind.why} |")
     lines += ["", "## Faults, and how often", "", "| fault | runs | struck |", "| --- | ---: | ---: |"]
     lines += [f"| {name} | {count} | {result.struck[name]} |" for name, count in sorted(result.met.items())]
