@@ -3,9 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from express_batch.chunks import read_sizes
 
 from batchctl.errors import BatchctlError
 from batchctl.runs.failure_records import read_chunk_users, read_records
+from batchctl.runs.heads import parse_object
 from batchctl.runs.ports import RunSource
 from batchctl.runs.run_data import RunData, SliceActivity
 from batchctl.runs.user_names import hash_user_id
@@ -38,14 +42,21 @@ def read_objects(source: RunSource, run_id: str) -> dict[str, bytes]:
 
     An attempt at ListUsers that was repeated may have left chunks that the run does not have; its listing tells.
     """
-    listing = source.objects.get(f"runs/{run_id}/listing.json")
-    chunks = list(source.objects.list_keys(f"runs/{run_id}/chunks/"))
-    if listing is not None:
-        listed = {int(chunk["chunk"]) for chunk in json.loads(listing).get("chunks", [])}
-        chunks = [key for key in chunks if int(key.rpartition("/")[2].removesuffix(".json")) in listed]
+    listing = parse_object(source.objects.get(f"runs/{run_id}/listing.json"))
+    listed = None if listing is None else read_listed_chunks(listing)
+    prefix = f"runs/{run_id}/chunks/"
+    chunks = source.objects.list_keys(prefix) if listed is None else [f"{prefix}{chunk:05d}.json" for chunk in listed]
     keys = [*chunks, *source.objects.list_keys(f"runs/{run_id}/failures/")]
     bodies = source.objects.get_many(keys)
     return {key: body for key, body in zip(keys, bodies, strict=True) if body is not None}
+
+
+def read_listed_chunks(listing: Mapping[str, Any]) -> list[int] | None:
+    """The numbers of a run's chunks out of its listing; None where that does not say them."""
+    try:
+        return sorted(read_sizes(listing["chunks"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def tell_of_user(data: RunData, user_id: str, objects: Mapping[str, bytes]) -> UserStory:

@@ -99,6 +99,16 @@ def _start_over(data: bytes) -> Any:
     return world.start(execution="own")
 
 
+def _start_over_a_listing(data: bytes) -> Any:
+    """ListUsers is repeated, and an attempt before it has listed."""
+    world = BatchWorld(USERS)
+    world.start(execution="own")
+    world.store.put(f"runs/{RUN}/listing.json", data)
+    answer = world.start(execution="own")
+    assert sum(chunk["user_count"] for chunk in answer["chunks"]) == answer["users_listed"]
+    return answer
+
+
 def _redrive(key: str, data: bytes) -> Any:
     """A second redrive, over an object of the run or of its first redrive that may be anything."""
     world = BatchWorld(USERS, chunk_size=4)
@@ -225,7 +235,7 @@ TARGETS = (
         _claim,
         (CLAIM, b'{"execution": "e"}'),
         (ObjectUnreadableError,),
-        ("express_batch.claim:read_claim",),
+        ("express_batch.claim:read_claim", "express_batch.claim:decode_claim"),
         _check_claim,
     ),
     Target(
@@ -233,7 +243,14 @@ TARGETS = (
         _start_over,
         (CLAIM, Claim("own", "", START - 3600).encode()),
         (ObjectUnreadableError,),
-        ("express_batch.list_users:_claim_run", "express_batch.claim:read_claim"),
+        ("express_batch.list_users:_claim_run", "express_batch.claim:decode_claim"),
+    ),
+    Target(
+        "start-over-a-listing",
+        _start_over_a_listing,
+        (LISTING,),
+        (ObjectUnreadableError,),
+        ("express_batch.listing:read_listing", "express_batch.chunks:read_sizes"),
     ),
     _redriving(
         "a-claim", f"runs/{RUN}/started.json", CLAIM.replace(b"1000000", b"1000"), "express_batch.claim:read_claim"
