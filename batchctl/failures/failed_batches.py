@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 and last sequence number, and none of the records.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from typing import Any
 from express_batch.outside_json import decode_json
 
 from batchctl.redrive.stack import explained
+from batchctl.runs.figures import read_count
 
 # While a command looks at messages no other one gets them.
 HOLD_SECONDS = 300
 MOST_MESSAGES = 1_000
 _BATCH = 10  # of the queue's own batch operations
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Shard.html and API_SequenceNumberRange.html
+_SHARD_ID = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
+_SEQUENCE_NUMBER = re.compile(r"[0-9]{1,129}")
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,21 @@ def parse_message(message: dict[str, Any]) -> FailedBatch:
             condition=str(context["condition"]),
             function_error=_text(document.get("responseContext", {}).get("functionError")),
             request_id=str(context["requestId"]),
-            attempts=int(context["approximateInvokeCount"]),
-            shard_id=str(batch["shardId"]),
-            start=str(int(batch["startSequenceNumber"])),
-            end=str(int(batch["endSequenceNumber"])),
-            batch_size=int(batch["batchSize"]),
+            attempts=read_count(context["approximateInvokeCount"]),
+            shard_id=_name(_SHARD_ID, batch["shardId"]),
+            start=_name(_SEQUENCE_NUMBER, batch["startSequenceNumber"]),
+            end=_name(_SEQUENCE_NUMBER, batch["endSequenceNumber"]),
+            batch_size=read_count(batch["batchSize"]),
             arrived_at=str(batch["approximateArrivalOfFirstRecord"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return FailedBatch(*head, "Unreadable", None, "", 0, "", "", "", 0, "")
+
+
+def _name(form: re.Pattern[str], value: object) -> str:
+    if isinstance(value, str) and form.fullmatch(value):
+        return value
+    raise ValueError("no name of Kinesis")
 
 
 def _text(value: object) -> str | None:

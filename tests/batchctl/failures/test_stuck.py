@@ -47,6 +47,23 @@ def test_message_may_come_without_a_response_when_the_function_was_never_reached
     assert parse_message(make_message(absent)).function_error is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"endSequenceNumber": "-1"},
+        {"startSequenceNumber": "+1"},
+        {"endSequenceNumber": 12},
+        {"startSequenceNumber": "\u0661"},
+        {"shardId": "../x"},
+        {"shardId": ["shardId-0"]},
+        {"batchSize": -1},
+        {"batchSize": 1e300},
+    ],
+)
+def test_message_that_names_no_records_of_a_stream_is_kept_as_unreadable(change: dict[str, Any]) -> None:
+    assert not parse_message(make_message({**DOCUMENT, "KinesisBatchInfo": {**BATCH, **change}})).is_readable
+
+
 @BOUNDED
 @given(ANY_JSON)
 def test_message_of_any_other_shape_is_kept_as_unreadable(body: Any) -> None:
