@@ -9,8 +9,8 @@ from typing import Any
 
 from express_batch.errors import InvalidEventError
 
-# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html and API_Shard.html, which allows dots besides: both
-# become part of a key.
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html and API_Shard.html, which allows dots besides.
+# Both become part of a key.
 _SHARD_ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _SEQUENCE_NUMBER = re.compile(r"[0-9]{1,129}")
 LATEST_ARRIVAL = 1e11  # the year 5138
