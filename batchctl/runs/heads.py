@@ -54,8 +54,11 @@ def find_original(run_id: str) -> str | None:
 
 
 def is_execution_over(started_at: float, now: float) -> bool:
-    """Whether an execution of that start can be alive no more; an Express execution itself cannot be asked."""
-    return now - started_at > LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
+    """Whether an execution of that start can be alive no more; an Express execution itself cannot be asked.
+
+    A start that far in the future is nobody's: who waited for its end would wait until then.
+    """
+    return abs(now - started_at) > LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
 
 
 def read_open_head(

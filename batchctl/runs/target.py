@@ -235,12 +235,10 @@ def find_up_stack(endpoints_path: Path) -> UpStack | None:
         endpoints = decode_json(endpoints_path.read_text(encoding="utf-8"))
         url, region = str(endpoints["gateway_url"]), str(endpoints["region"])
         up = UpStack(url, region, dict(endpoints["outputs"]), dict(endpoints["parameters"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    address = urlsplit(url)
-    try:
+        address = urlsplit(url)
+        # Neither a host of more than 63 letters in a row nor a port beyond 65,535 is refused before it is used.
         socket.create_connection((address.hostname or "localhost", address.port or 80), timeout=2).close()
-    except OSError:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return up
 

@@ -132,11 +132,16 @@ MUTATIONS = (
         "if store.put_if_version(TURN_KEY, turn.encode(), found[1]):",
         "if store.put(TURN_KEY, turn.encode()) is None:",
     ),
-    _one("turn never asked for", "admission.py", 'if admission.run_overlap != "both":', "if False:"),
+    _one(
+        "turn never asked for",
+        "admission.py",
+        'if admission.run_overlap != "both" and start.began_at is not None:',
+        "if False:",
+    ),
     _one(
         "slice does not look at the stop switch",
         "sync_users.py",
-        "is_stopped=asked is not None and asked.result()",
+        "is_stopped=_says_yes(asked)",
         "is_stopped=False",
     ),
     _one("stop seen at the beginning of a slice alone", "sync_users.py", "                switch=switch,\n", ""),

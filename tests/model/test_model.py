@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.database.server import Probe, Server
-from tests.model.machine import BatchMachine
+from tests.model.machine import BatchMachine, Overtaking
 from tests.model.ports import Clock, InlineExecutor
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "220"))
@@ -66,3 +66,22 @@ def test_account_and_rows_are_right_whatever_happens_in_whatever_order(
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("overlap", ["both", "skip"])
+@pytest.mark.parametrize("by", ["its own next attempt", "the next run", "its duplicate"])
+def test_start_that_is_overtaken_at_any_request_mixes_with_nobody(
+    server: Server, probe: Probe, environments: list[MysqlDatabase], clock: Clock, overlap: str, by: str
+) -> None:
+    """The races that were found, each at every place: the short profile meets some of them by luck alone."""
+
+    def make() -> MysqlDatabase:
+        return MysqlDatabase(server.settings, lambda: server.settings.database_password)
+
+    for at in range(8):
+        for follows in (False, True):
+            clock.restart()
+            machine = BatchMachine(probe, environments, make, clock)
+            machine.begin(overlap, set(), {}, Overtaking(follows, by, at, "u0"))
+            machine.everything_holds()
+            machine.teardown()

@@ -213,3 +213,18 @@ def test_put_if_version_is_false_when_the_object_is_another_or_gone(
 def test_get_with_version_is_none_when_there_is_no_object(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_aws((404, error("NoSuchKey"))) as s3:
         assert store_at(s3.url, monkeypatch).get_with_version(KEY) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<ListBucketResult>",
+        b'<?xml version="1.0" encoding="TF-8"?><a/>',
+        b'<?xml version="1.0" encoding="utf-16-le-x"?><a/>',
+        b"<ListBucketResult><Key>&#x1;</Key></ListBucketResult>",
+    ],
+)
+def test_list_that_is_no_xml_is_storage_that_does_not_answer(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, body)) as s3, pytest.raises(StorageUnavailableError, match="no list of runs/1/"):
+        list(store_at(s3.url, monkeypatch).list_keys("runs/1/"))

@@ -69,5 +69,5 @@ class S3Store:
 def _parse_page(body: bytes, prefix: str) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(body)  # noqa: S314  # S3's own answer, over TLS
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter for an encoding that is none
         raise StorageUnavailableError(f"S3 answers no list of {prefix}: {len(body)} bytes that are no XML") from error
