@@ -6,6 +6,7 @@ TEMPLATES := template.yaml foundation/template.yaml chaos/fis-experiments.yaml $
 LOCKS := $(wildcard requirements/*.txt layers/*/requirements.txt batchctl/*/requirements.txt)
 USERS ?= 10000
 ARGS ?=
+WORKERS ?= 2
 EXAMPLES ?= 5000
 STEPS ?= 40
 
@@ -28,7 +29,7 @@ up: setup ## keep the stack running on this machine; Ctrl-C stops it
 test: setup ## all tests but those of test-sam: make test ARGS="-k upsert"
 	@scripts/ensure-debian-package chromium chromium
 	@scripts/ensure-debian-package faketime faketime
-	@$(BIN)/pytest --ignore=tests/sam $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --ignore=tests/sam $(ARGS)
 
 screenshot: setup ## the README's picture of a run report, docs/report.png, out of a made-up run
 	@scripts/ensure-debian-package chromium chromium

@@ -86,6 +86,11 @@ def _let_everything_happen(stack: BackgroundStack) -> None:
     redriven = _start(stack, {"redrive_of": account["run_id"], "reasons": ["MalformedAnswerError"]}).output
     assert redriven["users_listed"] == account["failed_by_reason"]["MalformedAnswerError"]
     assert stack.smoke_run(users=10).status == "SUCCEEDED"
+    # A partner that is down for longer than repeats last, and is back for the next run's probe.
+    stack.set_api(error_rate=1, latency_ms=800)
+    assert stack.run_batch().output["failed_by_reason"]["CircuitOpenError"]
+    stack.set_api(error_rate=0, latency_ms=1)
+    assert stack.run_batch().output["users_missing"] == 0
     # A slice whose environment dies, every time.
     stack.query("INSERT INTO users (user_id, tenant_id) VALUES (%s, 'acme')", KILLER)
     assert stack.run_batch().output["failed_by_reason"].keys() == {"Runtime.ExitError"}
