@@ -12,6 +12,7 @@ _TESTS = Path(__file__).parent
 _WHOLE_RUNS = "local"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test its group, and the whole runs the first place."""
     for item in items:
