@@ -29,7 +29,7 @@ up: setup ## keep the stack running on this machine; Ctrl-C stops it
 test: setup ## all tests but those of test-sam: make test ARGS="-k upsert"
 	@scripts/ensure-debian-package chromium chromium
 	@scripts/ensure-debian-package faketime faketime
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --ignore=tests/sam $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder --ignore=tests/sam $(ARGS)
 
 screenshot: setup ## the README's picture of a run report, docs/report.png, out of a made-up run
 	@scripts/ensure-debian-package chromium chromium

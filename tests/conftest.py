@@ -4,18 +4,26 @@ The whole runs, most of the time of all tests, wait more than they work, share o
 one worker has them, from the beginning, while the other does the rest.
 """
 
-from pathlib import Path
-
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-_TESTS = Path(__file__).parent
-_WHOLE_RUNS = "local"
+_WHOLE_RUNS = "tests/local/"
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Files, and the whole runs as one. `--dist loadgroup` knows no groups under pytest 9.2 (pytest-xdist 3.8)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _WHOLE_RUNS if nodeid.startswith(_WHOLE_RUNS) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """What shares out the tests, whatever `--dist` says."""
+    return _Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test its group, and the whole runs the first place."""
-    for item in items:
-        folder = item.path.relative_to(_TESTS).parts[0]
-        item.add_marker(pytest.mark.xdist_group(_WHOLE_RUNS if folder == _WHOLE_RUNS else str(item.path)))
-    items.sort(key=lambda item: item.path.relative_to(_TESTS).parts[0] != _WHOLE_RUNS)
+    """Give the whole runs the first place."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_WHOLE_RUNS))

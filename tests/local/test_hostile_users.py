@@ -39,6 +39,11 @@ HOSTILE = [
     " leading",
     "x" * 64,
 ]
+# Whom no path can carry, quoted or not, are refused by name and not called for.
+UNSENT = {text for text in HOSTILE if text == "../../admin" or any(ord(character) < 0x20 for character in text)}
+# A key that ends in a space is equal to the one without it in MySQL, so what was answered is refused.
+PADDED = {text for text in HOSTILE if text.endswith(" ")}
+WRITTEN = set(HOSTILE) - UNSENT - PADDED
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +58,13 @@ def stack() -> Iterator[BackgroundStack]:
 def test_rows_of_hostile_users_are_written_to_the_byte(stack: BackgroundStack) -> None:
     account = stack.run_batch().output
 
-    assert (account["status"], account["users_listed"], account["rows_written"]) == ("COMPLETE", 49, 49)
-    assert read_rows(stack) == expected_rows(stack)
+    assert (account["status"], account["users_listed"], account["rows_written"]) == ("PARTIAL", 49, 41)
+    assert account["failed_by_reason"] == {"RequestRefusedError": 6, "MalformedAnswerError": 2}
+    assert set(stack.failures(account["run_id"])) == UNSENT | PADDED
+    expected = expected_rows(stack)
+    assert read_rows(stack) == {user_id: row for user_id, row in expected.items() if user_id not in PADDED}
     written = {bytes.fromhex(row[0]).decode() for row in stack.query("SELECT HEX(user_id) FROM loyalty_points")}
-    assert written >= set(HOSTILE)
+    assert written >= WRITTEN
     assert stack.query("SELECT COUNT(*) FROM users") == [(49,)]
 
 
@@ -65,28 +73,30 @@ def test_partner_was_called_for_each_of_them_once_and_for_nobody_else(stack: Bac
     stack.run_batch()
 
     called = stack.calls_by_user()
-    assert set(HOSTILE) <= set(called)
+    assert set(HOSTILE) - UNSENT <= set(called)
     assert set(called.values()) == {1}
-    assert len(called) == 49
+    assert len(called) == 49 - len(UNSENT)
 
 
 def test_failures_of_hostile_users_name_them_to_the_byte(stack: BackgroundStack) -> None:
     stack.set_api(not_found_rate=1)
     account = stack.run_batch().output
 
-    assert account["failed_by_reason"] == {"ApiRejectedError": 49}
+    assert account["failed_by_reason"] == {"ApiRejectedError": 43, "RequestRefusedError": 6}
     assert set(stack.failures(account["run_id"])) >= set(HOSTILE)
 
 
 def test_hostile_users_alone_are_run_again(stack: BackgroundStack) -> None:
-    stack.set_api(not_found_rate=0, users={user: {"fault": "malformed_missing_field"} for user in HOSTILE})
+    stack.set_api(not_found_rate=0, users={user: {"fault": "malformed_missing_field"} for user in WRITTEN})
     run_id = stack.run_batch().output["run_id"]
-    stack.set_api(users=dict.fromkeys(HOSTILE))
+    stack.set_api(users=dict.fromkeys(WRITTEN))
 
     async def redrive() -> dict[str, object]:
         machines = stack.stack.emulator.state_machines
         execution = await machines.start(stack.stack.state_machine_arn, {"redrive_of": run_id})
         return dict((await execution.wait()).output)
 
-    assert stack.do(redrive())["status"] == "COMPLETE"
-    assert set(stack.calls_by_user()) == set(HOSTILE)
+    account = stack.do(redrive())
+
+    assert (account["users_listed"], account["rows_written"]) == (len(HOSTILE), len(WRITTEN))
+    assert set(stack.calls_by_user()) == WRITTEN | PADDED

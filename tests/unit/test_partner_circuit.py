@@ -225,3 +225,14 @@ def test_wait_ends_with_the_word_told_when_this_environment_finds_the_partner_do
     asyncio.run(environment.circuit.wait_until_open())
 
     assert is_circuit_open(store)
+
+
+def test_environment_looks_when_a_run_begins_whatever_the_run_before_was_answered(
+    environment: Environment, store: Store
+) -> None:
+    environment.circuit.begin(RUN)
+    environment.note("u1", None)
+
+    assert environment.circuit.begin(NEXT_RUN) is False
+
+    assert store.reads == [CIRCUIT_KEY, CIRCUIT_KEY]
