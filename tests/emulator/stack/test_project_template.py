@@ -204,7 +204,8 @@ def test_template_gives_roles_policies_with_real_arns_when_it_is_made(stack: tup
 
     resources = [statement["Resource"] for statement in statements]
     bucket = f"arn:aws:s3:::{made.outputs['RunBucketName']}"
-    assert [f"{bucket}/runs/*/chunks/*", f"{bucket}/control/stop.json"] in resources
+    keys = ("runs/*/chunks/*", "control/stop.json", "control/circuit.json")
+    assert [f"{bucket}/{key}" for key in keys] in resources
     assert made.resources["RowStream"].attributes["Arn"] in resources
 
 
