@@ -171,7 +171,7 @@ def test_next_lease_has_room_for_repeats_when_slices_have_needed_them() -> None:
 
 def test_next_slice_takes_the_permits_that_the_one_before_needed() -> None:
     limit = World(500).limits[0]
-    assert limit.expect_in_flight(800) == 50
+    assert limit.expect_in_flight(800) == 100
 
     limit.learn(100, requests=100, forfeited=0, in_flight=20)
     assert limit.expect_in_flight(800) == 30

@@ -103,12 +103,12 @@ class PartnerLimit:
     def expect_in_flight(self, most: int) -> int:
         """The calls that a slice is likely to have in flight, where all together have `most`.
 
-        At most half of its lane's part, since the slice before may still wait for its last answers; half of that where
-        no slice has told how many it needed.
+        At most half of its lane's part, since the slice before may still wait for its last answers; all of that where
+        no slice has told how many it needed: with too few its slots would go by.
         """
         part = -(-most // (2 * self.lanes.count))
         if self._most_in_flight is None:
-            return -(-part // 2)
+            return part
         return min(part, max(FEWEST, round(SPARE_IN_FLIGHT * self._most_in_flight)))
 
     def look(self) -> None:
