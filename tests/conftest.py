@@ -2,13 +2,20 @@
 
 The whole runs, most of the time of all tests, wait more than they work, share one stack, and write below `.local`; so
 one worker has them, from the beginning, while the other does the rest.
+
+And what the property tests try: the same examples each time (hypothesis' profile "ci"), so that a change turns red in
+the commit that made it. To look for others: `make test ARGS="--hypothesis-profile=default"`, `make fuzz`, `make model`.
 """
 
+import hypothesis
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 _WHOLE_RUNS = "tests/local/"
+
+# Before any test's module is read, since each settings() takes over what it does not say from here.
+hypothesis.settings.load_profile("ci")
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

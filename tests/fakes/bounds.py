@@ -1,4 +1,4 @@
-"""Bounds of the property tests, set on each test: a profile would be the whole session's, other folders' included."""
+"""Bounds of the property tests. That they try the same examples each time is said in tests/conftest.py."""
 
 from hypothesis import HealthCheck, settings
 

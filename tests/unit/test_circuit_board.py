@@ -67,6 +67,13 @@ def test_probe_closes_no_circuit_that_was_opened_after_it_had_looked() -> None:
     assert is_circuit_open(store) is True
 
 
+def test_circuit_of_no_time_can_be_written_down_again() -> None:
+    circuit = read_circuit(json.dumps({"state": OPEN, "changed_at": "1" * 400, "run_id": "", "reason": ""}).encode())
+
+    assert circuit is not None
+    assert read_circuit(circuit.encode()) == circuit
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{}", b'{"state": "ajar", "changed_at": 1, "run_id": "", "reason": ""}', b"\xff", b"[" * 9999]
 )
