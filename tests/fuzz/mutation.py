@@ -1,9 +1,10 @@
 """Documents out of valid ones: fields dropped, doubled, replaced, nested, blown up; bytes cut, changed and spliced."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice, product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -34,7 +35,20 @@ ODD_NUMERALS = tuple(
 )
 ODD_TEXTS = (
     *("", " ", "a ", ".", "..", "../..", "/", "%2e%2e", "a/b?c#d", "\x00", "\x1b[2J", "\r\nX: y", "\u202e", "\ud800"),
-    *("\udfff\ud800", "😀", "²", "٣", "x" * 5000, "1" * 5000, "null", "[]", "{}", "0001-01-01T00:00:00+14:00"),
+    *(
+        "\udfff\ud800",
+        "😀",
+        "²",
+        "٣",
+        "x" * 5000,
+        "1" * 5000,
+        "NaN",
+        "-inf",
+        "null",
+        "[]",
+        "{}",
+        "0001-01-01T00:00:00+14:00",
+    ),
     *("9999-12-31T23:59:59-14:00", "20260230T990000Z", "00010101T000000Z"),
 )
 ODD_VALUES: tuple[Any, ...] = (None, True, False, *ODD_NUMBERS, *ODD_NUMERALS, *ODD_TEXTS, [], {}, [[]], {"": {}})
@@ -73,6 +87,22 @@ def inputs(seeds: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
     # Most decoders read JSON, and what is almost right gets deepest into them.
     choices += [_changed_documents(document[0]) for document in documents] * max(1, 6 // max(1, len(documents)))
     return st.one_of(choices)
+
+
+def with_each_odd_value(seed: bytes, step: int = 1) -> Iterator[bytes]:
+    """Each odd value at each place of the document, or every so many-th; nothing where the seed is no JSON."""
+    for (document,) in filter(None, [_parse(seed)]):
+        for place, odd in islice(product(_places(document), ODD_VALUES), 0, None, step):
+            yield dump(_replaced(document, place, odd)).encode()
+
+
+def _replaced(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+    if not place:
+        return new
+    key, rest = place[0], place[1:]
+    if isinstance(value, dict):
+        return {**value, key: _replaced(value[key], rest, new)}
+    return [*value[:key], _replaced(value[key], rest, new), *value[key + 1 :]]
 
 
 def dump(value: Any) -> str:

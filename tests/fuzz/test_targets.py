@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from tests.fakes.bounds import BOUNDED
 from tests.fuzz.all_targets import TARGETS
 from tests.fuzz.limits import memory_limit
-from tests.fuzz.mutation import inputs
+from tests.fuzz.mutation import inputs, with_each_odd_value
+from tests.fuzz.targets import reports
+
+# A report is made over each of their documents: of the tens of thousands of cases every so many-th.
+REPORTS = {target.name for target in reports.TARGETS}
+REPORT_STEP = 200
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -31,3 +36,16 @@ def test_decoder_takes_or_refuses_by_name_whatever_comes(name: str) -> None:
 
     with memory_limit():
         fuzz()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_decoder_takes_or_refuses_by_name_an_odd_value_at_any_place(name: str) -> None:
+    target = TARGETS[name]
+    step = REPORT_STEP if name in REPORTS else 1
+
+    with memory_limit():
+        for data in (data for document in target.seeds for data in with_each_odd_value(document, step)):
+            try:
+                target.run(data)
+            except Exception as error:
+                raise AssertionError(f"{name} has no name for {data[:2000]!r}") from error

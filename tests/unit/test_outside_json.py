@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from express_batch.outside_json import MAX_DEPTH, decode_json
+from express_batch.outside_json import MAX_DEPTH, decode_json, read_number
 from hypothesis import given
 
 from tests.fakes.bounds import BOUNDED
@@ -27,6 +27,19 @@ def test_document_is_what_pythons_decoder_says_or_a_value_error(document: Any) -
 def test_number_that_json_has_not_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # the contract is the class
         decode_json(text)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, 2**53])
+def test_number_of_a_member_is_read(value: float) -> None:
+    assert read_number(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "1", "NaN", "1" * 400, [], {}, 10**400, float("inf"), float("nan")], ids=repr
+)
+def test_member_that_is_no_number_a_document_can_say_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="number"):
+        read_number(value)
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 990, 5_000, 100_000])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from express_batch.errors import ObjectUnreadableError
-from express_batch.outside_json import decode_json
+from express_batch.outside_json import decode_json, read_number
 from express_batch.ports import ObjectStore
 from express_batch.run_layout import started_key
 
@@ -45,7 +45,7 @@ def decode_claim(body: bytes, run_id: str) -> Claim:
     """
     try:
         return _read_claim(decode_json(body))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ObjectUnreadableError(
             f"{started_key(run_id)} is no claim ({type(error).__name__}): "
             "only ListUsers may write there; remove it, or start a new run"
@@ -59,4 +59,4 @@ def _read_claim(held: Any) -> Claim:
     if len(scheduled_time) > MAX_TIME_CHARACTERS or not scheduled_time.isascii():
         raise ValueError("no time")
     # A claim that does not say since when it is held is one that cannot be taken over.
-    return Claim(execution, scheduled_time, float(held.get("claimed_at", math.inf)))
+    return Claim(execution, scheduled_time, read_number(held["claimed_at"]) if "claimed_at" in held else math.inf)

@@ -34,6 +34,22 @@ def decode_json(text: str | bytes, *, half_pairs: bool = False) -> Any:
     return document
 
 
+def read_number(value: object) -> float:
+    """The number that a document's member is. Raises ValueError for anything else, "NaN" and "1e999" among it.
+
+    float() alone takes texts, and makes of them what no document can say again.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("no number")  # noqa: TRY004  # of a document, like decode_json's own
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise ValueError("a number beyond a float's range") from error
+    if not math.isfinite(number):
+        raise ValueError("a number beyond a float's range")
+    return number
+
+
 def _check_depth(document: Any) -> None:
     level = [document]
     for _ in range(MAX_DEPTH):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from express_batch.claim import LONGEST_EXECUTION_SECONDS
 from express_batch.errors import InvalidEventError, StorageRefusedError, StorageUnavailableError
-from express_batch.outside_json import decode_json
+from express_batch.outside_json import decode_json, read_number
 from express_batch.ports import VersionedStore
 from express_batch.run_layout import TURN_KEY, check_run_id, closed_key
 
@@ -87,6 +87,6 @@ def _read_turn(body: bytes) -> Turn | None:
     """None for an object that is no turn: nobody has it."""
     try:
         document = decode_json(body)
-        return Turn(check_run_id(document["run_id"]), str(document["execution"]), float(document["taken_at"]))
-    except (ValueError, TypeError, KeyError, OverflowError, InvalidEventError):
+        return Turn(check_run_id(document["run_id"]), str(document["execution"]), read_number(document["taken_at"]))
+    except (ValueError, TypeError, KeyError, InvalidEventError):
         return None
