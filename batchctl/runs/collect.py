@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from express_batch.chunks import read_sizes
+from express_batch.claim import LONGEST_EXECUTION_SECONDS
 
 from batchctl.errors import BatchctlError
 from batchctl.runs import log_patterns
@@ -21,7 +22,6 @@ from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.findings import find_all
 from batchctl.runs.heads import (
     CLOCK_SECONDS,
-    LONGEST_EXECUTION_SECONDS,
     is_execution_over,
     parse_object,
     read_closed_head,
