@@ -13,7 +13,7 @@ from rich.text import Text
 
 from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.surroundings import STATE_DIR
+from batchctl.project_tree import STATE_DIR
 from batchctl.runs.run_data import ACCOUNTED_FOR, RunData
 from batchctl.runs.run_file import to_document
 from batchctl.runs.target import ENDPOINTS_PATH, Target, open_target
