@@ -13,6 +13,8 @@ from batchctl.runs.run_data import RunHead
 
 # A clock may differ by a few seconds.
 CLOCK_SECONDS = 10.0
+# Before the claim: a cold start of ListUsers and its first query.
+BEFORE_SECONDS = 70.0
 _REDRIVE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-r[0-9]+")
 
 
