@@ -5,12 +5,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import typer
+from express_batch.circuit_board import Circuit
 
 from batchctl.console import Console
-from batchctl.control.circuit import CIRCUIT_REASON, CircuitState, PartnerCircuit
+from batchctl.control.circuit import CIRCUIT_REASON, PartnerCircuit
 from batchctl.control.switch import KillSwitch, StoppedRuns, find_user
 from batchctl.redrive.options import AsJson, Region, Stack
 from batchctl.redrive.stack import BatchStack, open_stack
+from batchctl.runs.figures import seconds_or
 
 app = typer.Typer(help="Whether the partner was found down, so that nobody is called for.", no_args_is_help=True)
 
@@ -57,18 +59,21 @@ def close(stack: Stack = None, region: Region = None, as_json: AsJson = False) -
     _show_runs(console, runs, _options(stack, region))
 
 
-def _find_runs(target: BatchStack, found: CircuitState | None) -> StoppedRuns | None:
+def _find_runs(target: BatchStack, found: Circuit | None) -> StoppedRuns | None:
     if found is None or not found.is_open:
         return None
     return KillSwitch(target).find_runs(found.changed_at, reason=CIRCUIT_REASON)
 
 
-def _describe(found: CircuitState | None) -> str:
+def _describe(found: Circuit | None) -> str:
     if found is None:
         return "the circuit is closed: it was never opened"
-    moment = datetime.fromtimestamp(found.changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    changed_at = seconds_or(found.changed_at, 0.0)  # the batch takes any number
+    since = (
+        datetime.fromtimestamp(changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if changed_at else "nobody knows when"
+    )
     by = f" by run {found.run_id}" if found.run_id else ""
-    return f"the circuit is {found.state} since {moment}{by}: {found.reason}"
+    return f"the circuit is {found.state} since {since}{by}: {found.reason}"
 
 
 def _show_runs(console: Console, runs: StoppedRuns | None, options: str) -> None:
@@ -81,7 +86,7 @@ def _show_runs(console: Console, runs: StoppedRuns | None, options: str) -> None
         )
 
 
-def _to_json(found: CircuitState | None, runs: StoppedRuns | None) -> dict[str, object]:
+def _to_json(found: Circuit | None, runs: StoppedRuns | None) -> dict[str, object]:
     return {
         "state": "open" if found is not None and found.is_open else "closed",
         "circuit": None if found is None else asdict(found),

@@ -10,17 +10,19 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from express_batch.claim import LONGEST_EXECUTION_SECONDS
+from express_batch.run_layout import STOP_KEY
+from express_batch.stop_switch import CHECK_SECONDS
 
+from batchctl.redrive.bucket import Bucket
 from batchctl.redrive.stack import BatchStack, explained
 from batchctl.runs.figures import count_or_zero, seconds_or
-from batchctl.runs.heads import is_execution_over, parse_object
+from batchctl.runs.heads import CLOCK_SECONDS, is_execution_over, parse_object
 
-STOP_KEY = "control/stop.json"
 STOP_VERSION = 1
 STOPPED_REASON = "StoppedError"
-CHECK_SECONDS = 1.0  # an environment holds what it has seen for so long (express_batch.stop_switch)
 # A run that was stopped had begun before the stop, by the longest life of an execution.
-LONGEST_RUN_SECONDS = 310.0
+LONGEST_RUN_SECONDS = LONGEST_EXECUTION_SECONDS + CLOCK_SECONDS
 READERS = 32
 
 
@@ -48,11 +50,11 @@ class KillSwitch:
 
     def __init__(self, stack: BatchStack) -> None:
         self._client = stack.make_client("s3", config=Config(max_pool_connections=READERS))
-        self._bucket = stack.output("RunBucketName")
+        self._bucket = Bucket(self._client, stack.output("RunBucketName"))
 
     def read(self) -> Stop | None:
         """The stop that is in force, or None."""
-        body = self._get(STOP_KEY)
+        body = self._bucket.get(STOP_KEY)
         if body is None:
             return None
         document = parse_object(body) or {}
@@ -65,10 +67,10 @@ class KillSwitch:
     def put_on(self, reason: str, *, now: Callable[[], float] = time.time) -> Stop:
         """Stop all calls; a stop that is in force already stays as it is."""
         stop = Stop(reason, round(now(), 3), find_user())
-        with explained(f"s3://{self._bucket}/{STOP_KEY}"):
+        with explained(f"s3://{self._bucket.name}/{STOP_KEY}"):
             try:
                 self._client.put_object(
-                    Bucket=self._bucket,
+                    Bucket=self._bucket.name,
                     Key=STOP_KEY,
                     Body=json.dumps(asdict(stop)).encode(),
                     ContentType="application/json",
@@ -82,8 +84,8 @@ class KillSwitch:
 
     def take_off(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """Let calls begin again. On return no environment holds the stop for true any more."""
-        with explained(f"s3://{self._bucket}/{STOP_KEY}"):
-            self._client.delete_object(Bucket=self._bucket, Key=STOP_KEY)
+        with explained(f"s3://{self._bucket.name}/{STOP_KEY}"):
+            self._client.delete_object(Bucket=self._bucket.name, Key=STOP_KEY)
         sleep(CHECK_SECONDS)
 
     def find_runs(
@@ -93,7 +95,7 @@ class KillSwitch:
         run_ids = self._list_runs(since)
         keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
         with ThreadPoolExecutor(READERS) as readers:
-            documents = [parse_object(body) for body in readers.map(self._get, keys)]
+            documents = [parse_object(body) for body in readers.map(self._bucket.get, keys)]
         to_redrive, not_started, going = {}, [], []
         for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
             if closed is None:
@@ -108,30 +110,15 @@ class KillSwitch:
     def _list_runs(self, since: float) -> list[str]:
         """Runs that were started not long before `since`, by their first object's time: a redrive's id is older."""
         found = []
-        with explained(f"s3://{self._bucket}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix="runs/", Delimiter="/"
-            )
-            prefixes = [item["Prefix"].split("/")[1] for page in pages for item in page.get("CommonPrefixes", [])]
         # All of them: a redrive's id, and that of a run that was started by hand for an earlier time, are old.
-        candidates = sorted(run_id for run_id in prefixes if not run_id.startswith("dry-"))
+        candidates = self._bucket.list_run_ids()
         with ThreadPoolExecutor(READERS) as readers:
-            bodies = readers.map(self._get, [f"runs/{run_id}/started.json" for run_id in candidates])
+            bodies = readers.map(self._bucket.get, [f"runs/{run_id}/started.json" for run_id in candidates])
         for run_id, body in zip(candidates, bodies, strict=True):
             claimed_at = (parse_object(body) or {}).get("claimed_at")
             if claimed_at is not None and seconds_or(claimed_at, 0.0) >= since - LONGEST_RUN_SECONDS:
                 found.append(run_id)
         return found
-
-    def _get(self, key: str) -> bytes | None:
-        with explained(f"s3://{self._bucket}/{key}"):
-            try:
-                body: Any = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-                return bytes(body.read())
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return None
-                raise
 
 
 def _count_failed(closed: Mapping[str, Any], reason: str) -> int:

@@ -10,7 +10,6 @@ import typer
 
 from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.failures.bucket import Bucket
 from batchctl.failures.failed_users import count_users, name_users, read_failed_users
 from batchctl.failures.places import StuckRecords, open_bucket, open_stuck
 from batchctl.failures.stuck import Stuck
@@ -23,6 +22,7 @@ from batchctl.failures.telling import (
     name_positions,
     stuck_to_json,
 )
+from batchctl.redrive.bucket import Bucket
 from batchctl.redrive.options import AsJson, Region, Stack, Yes
 from batchctl.redrive.stack import open_stack
 

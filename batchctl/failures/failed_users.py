@@ -12,7 +12,7 @@ from express_batch.failures import read_reason, read_slice
 from express_batch.outside_json import decode_json
 from express_batch.run_layout import check_run_id, failures_prefix
 
-from batchctl.failures.bucket import Bucket
+from batchctl.redrive.bucket import Bucket
 
 READERS = 16
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from batchctl.failures.bucket import Bucket
 from batchctl.failures.failed_batches import FailedBatch, HeldBatches, hold_batches
 from batchctl.failures.rejected import RejectedRecord, read_rejected
 from batchctl.failures.stream_reader import StreamReader
 from batchctl.failures.stuck import Stuck, describe_batch, describe_rejected
+from batchctl.redrive.bucket import Bucket
 from batchctl.redrive.stack import BatchStack
 
 

@@ -8,7 +8,7 @@ from express_batch.errors import InvalidEventError
 from express_batch.outside_json import decode_json
 from express_batch.stream_record import StreamRecord, decode_record
 
-from batchctl.failures.bucket import Bucket
+from batchctl.redrive.bucket import Bucket
 
 PREFIX = "rejected/"
 READERS = 16

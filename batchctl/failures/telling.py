@@ -6,9 +6,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from batchctl.failures.bucket import Bucket
 from batchctl.failures.failed_users import FailedUser, FailureCount
 from batchctl.failures.stuck import BATCH, Stuck
+from batchctl.redrive.bucket import Bucket
 
 
 def count_left(stuck: Sequence[Stuck]) -> dict[str, int]:

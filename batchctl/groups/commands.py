@@ -12,9 +12,10 @@ from batchctl.errors import UsageError
 from batchctl.groups.errors import GroupProblemsError, GroupsError
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.new_group import NewGroup, add_group
-from batchctl.groups.project import PROJECT_ROOT, Project
+from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups
 from batchctl.groups.rendering import compare_rendered, read_places, render_project, write_rendered
+from batchctl.project_tree import PROJECT_ROOT
 
 app = typer.Typer(help="Tenant groups: one file each, and what the deploy tools want from it.", no_args_is_help=True)
 

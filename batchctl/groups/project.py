@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+from batchctl.project_tree import PROJECT_ROOT
 
 
 @dataclass(frozen=True)

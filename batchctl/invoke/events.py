@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from batchctl.errors import UsageError
-from batchctl.local.options import PROJECT_ROOT
+from batchctl.project_tree import PROJECT_ROOT
 
 EVENTS = PROJECT_ROOT / "events"
 

@@ -12,9 +12,10 @@ import typer
 import uvloop
 
 from batchctl.console import Console
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
 from batchctl.local import keep_up, one_run
-from batchctl.local.options import DatabaseUrl, LocalOptions, parse_parameters
+from batchctl.local.options import LocalOptions, parse_parameters
 
 T = TypeVar("T")
 app = typer.Typer(

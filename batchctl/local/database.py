@@ -7,14 +7,14 @@ from typing import Any
 
 import pymysql
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
-from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.migrate.apply import apply_steps
 from batchctl.migrate.connection import DatabaseTarget
 from batchctl.migrate.errors import MigrationError
 from batchctl.migrate.steps import read_steps
+from batchctl.project_tree import MIGRATIONS
 
-MIGRATIONS = PROJECT_ROOT / "migrations"
 SEED_BATCH = 1000
 TENANTS = 40
 

@@ -1,7 +1,7 @@
 """What the ledger says of a run, read as CloseRun reads it."""
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.local.database import connect
-from batchctl.local.options import DatabaseUrl
 
 
 def read_rows_written(address: DatabaseUrl, tenant_group: str, run_id: str) -> int:

@@ -3,7 +3,7 @@
 import platform
 import sys
 
-from batchctl.local.options import DatabaseUrl
+from batchctl.database_url import DatabaseUrl
 
 
 def make_local_parameters(

@@ -8,25 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.local.database import apply_migrations, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import (
     FEW_USERS,
-    PROJECT_ROOT,
     WAITING_CONCURRENCY,
     WORKING_CONCURRENCY,
-    DatabaseUrl,
     LocalOptions,
 )
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
+from batchctl.project_tree import TENANT_GROUPS
 from emulator.emulator import Emulator, EmulatorOptions
 from emulator.identity import Identity
 from emulator.partner_api import PartnerApi, PartnerApiOptions
 from emulator.services.mariadb import MariaDb, MariaDbOptions
 from emulator.stack import Stack, StackPlan, load_stack, read_tenant_group
-
-TENANT_GROUPS = PROJECT_ROOT / "pipeline" / "tenant-groups"
-MIGRATIONS = PROJECT_ROOT / "migrations"
 
 
 @dataclass
@@ -105,7 +102,7 @@ async def local_stack(
         emulator, partner_api = around.emulator, around.partner_api
         database = options.database_url or around.database
         tell("applying migrations" if options.database_url else f"applying migrations, seeding {options.users:,} users")
-        await asyncio.to_thread(apply_migrations, database, MIGRATIONS)
+        await asyncio.to_thread(apply_migrations, database)
         if options.database_url is None:
             await asyncio.to_thread(seed_users, database, options.users)
         partner_api_url = options.partner_api_url or (partner_api.url if partner_api else "")

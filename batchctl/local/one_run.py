@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchctl.console import Console
+from batchctl.local.archive_run import archive_run
 from batchctl.local.failure_text import describe_failure, describe_partial
 from batchctl.local.ledger_reader import read_rows_written
 from batchctl.local.local_stack import LocalStack, local_stack
@@ -17,7 +18,6 @@ from batchctl.local.options import LocalOptions
 from batchctl.local.progress import RunProgress, show_progress
 from batchctl.local.summary import RunSummary
 from batchctl.local.verification import compare_rows
-from batchctl.runs.archive_run import archive_run
 from emulator.partner_api.call_rate import CallRate
 
 WRITTEN_POLL_SECONDS = 0.5

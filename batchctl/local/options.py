@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import UsageError
-
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+from batchctl.project_tree import TEMPLATE
 
 # SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
 # an invocation the environments wait more than they work, so more of them are needed.
@@ -14,30 +13,6 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 WAITING_CONCURRENCY = (2, 15)
 WORKING_CONCURRENCY = (3, 2)
 FEW_USERS = 20
-
-
-@dataclass(frozen=True)
-class DatabaseUrl:
-    """A database that is there already."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> "DatabaseUrl":
-        """mysql://user:password@host:port/name. Raises UsageError."""
-        parts = urlsplit(text)
-        name = parts.path.lstrip("/")
-        try:
-            port = parts.port or 3306
-        except ValueError as error:
-            raise UsageError(f"--database-url: {error}") from error
-        if parts.scheme != "mysql" or not parts.hostname or not parts.username or not name:
-            raise UsageError("--database-url: expected mysql://user:password@127.0.0.1:3306/express_batch")
-        return cls(parts.hostname, port, unquote(parts.username), unquote(parts.password or ""), name)
 
 
 @dataclass(frozen=True)
@@ -54,7 +29,7 @@ class LocalOptions:
     seed: int = 1
     partner_api_url: str | None = None
     database_url: DatabaseUrl | None = None
-    template: Path = PROJECT_ROOT / "template.yaml"
+    template: Path = TEMPLATE
     parameters: dict[str, str] = field(default_factory=dict)
     tracing: bool = True
     migrates: bool = False  # the stack has MigrateSchema too

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from batchctl.console import Console
+from batchctl.progress_line import make_progress_line
 from emulator.step_functions import ExecutionEvent
 
 
@@ -29,7 +29,7 @@ class RunProgress:
         payload: dict[str, Any] = event.output["Payload"]
         if event.state_name == "ListUsers":
             self.users_listed = payload["users_listed"]
-        else:
+        elif "wait_seconds" not in payload:  # else the slice waits for its calls' time, and is called again
             self.synced += payload["synced"]
             self.failed += payload["failed"]
 
@@ -39,19 +39,14 @@ class RunProgress:
         return time.monotonic() - self.started
 
     def __rich__(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        done = (self.synced + self.failed) / self.users_listed if self.users_listed else 0.0
-        filled = int(30 * done)
-        table.add_row(
-            Text("█" * filled + "░" * (30 - filled), style="cyan"),
-            f"listed {self.users_listed:,}",
-            f"synced {self.synced:,}",
-            f"written {self.written:,}",
-            Text(f"failed {self.failed:,}", style="yellow" if self.failed else ""),
-            f"{(self.synced + self.failed) / max(self.seconds, 0.001):,.0f} users/s",
-            f"{self.seconds:.1f} s",
+        rate = (self.synced + self.failed) / max(self.seconds, 0.001)
+        return make_progress_line(
+            listed=self.users_listed,
+            synced=self.synced,
+            written=self.written,
+            failed=self.failed,
+            more=[f"{rate:,.0f} users/s", f"{self.seconds:.1f} s"],
         )
-        return table
 
 
 def show_progress(progress: RunProgress, console: Console) -> Live:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
-from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
+from batchctl.project_tree import STATE_DIR
 from emulator.emulator import Emulator, EmulatorOptions
 from emulator.partner_api import PartnerApi, PartnerApiOptions
 from emulator.services.mariadb import MariaDb, MariaDbOptions
 
-STATE_DIR = PROJECT_ROOT / ".local"
 CACHE_DIR = STATE_DIR / "cache"
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.local.database import connect
-from batchctl.local.options import DatabaseUrl
 from batchctl.local.summary import RunSummary
 from emulator.partner_api import LastAnswer
 

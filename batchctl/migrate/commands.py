@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from batchctl.console import Console
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.migrate.apply import apply_steps
 from batchctl.migrate.compatibility import check_compatibility
 from batchctl.migrate.connection import DatabaseTarget
@@ -17,8 +17,8 @@ from batchctl.migrate.errors import MigrationError
 from batchctl.migrate.status import StepStatus, read_status
 from batchctl.migrate.steps import Step, read_steps
 from batchctl.migrate.target import make_group_target, make_url_target
+from batchctl.project_tree import MIGRATIONS
 
-MIGRATIONS = PROJECT_ROOT / "migrations"
 _TROUBLE = frozenset({"failed", "in doubt", "edited"})
 _STYLES = {"applied": "green", "pending": "yellow", "running": "yellow", "unknown": "dim"}
 

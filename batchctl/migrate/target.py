@@ -8,14 +8,13 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.migrate.connection import DatabaseTarget
+from batchctl.project_tree import TEMPLATE, TENANT_GROUPS
 from emulator.stack import read_tenant_group
 from emulator.stack.template_file import read_template
 
-TENANT_GROUPS = PROJECT_ROOT / "pipeline" / "tenant-groups"
-TEMPLATE = PROJECT_ROOT / "template.yaml"
 MIGRATION_USER = "express_batch_migrator"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

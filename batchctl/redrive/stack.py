@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.runs.aws_sources import explain
-from batchctl.runs.target import ENDPOINTS_PATH, describe_stack, find_up_stack
+from batchctl.runs.target import ENDPOINTS_PATH, describe_stack, find_up_stack, make_local_session
 
 # StartSyncExecution answers at the end of an Express execution, 5 minutes at most; an attempt is never repeated.
 LONG_CALL = Config(connect_timeout=10, read_timeout=330, retries={"total_max_attempts": 1})
@@ -55,8 +54,7 @@ def _open_local(path: Path) -> BatchStack:
     up = find_up_stack(path)
     if up is None:
         raise BatchctlError(f"no stack is up here ({path}): name one on AWS with --stack, or start `batchctl local up`")
-    # The emulator asks for no secret; one that is given keeps botocore from looking for a real one.
-    session = boto3.Session(region_name=up.region, aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    session = make_local_session(up.region)
 
     def make_client(service: str, config: Config | None = None) -> Any:
         # Else StartSyncExecution goes to the host "sync-127.0.0.1" (emulator/gateway/__init__.py).

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 import pymysql
 from express_batch.upsert import quote_name
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
 from batchctl.groups.deployment_file import make_deployment
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.project import Project
 from batchctl.local.database import apply_migrations, connect, seed_users
 from batchctl.local.local_parameters import make_local_parameters
-from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
+from batchctl.project_tree import PROJECT_ROOT
 from batchctl.rehearse.artifacts import package_artifacts
 from batchctl.rehearse.deployments import Deployment, GroupDeployer, wait_for_trial
 from batchctl.rehearse.release import Stage, StageFailedError

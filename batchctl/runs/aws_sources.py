@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from express_batch.outside_json import decode_json
+from express_batch.run_layout import is_dry_run
 
 from batchctl.runs.figures import read_mapping
 from batchctl.runs.ports import LogLine, SourceError
@@ -76,7 +77,7 @@ class S3RunObjects:
             for page in self._pages(Prefix="runs/", Delimiter="/")
             for item in page.get("CommonPrefixes", [])
         ]
-        return sorted(run_id for run_id in prefixes if not run_id.startswith("dry-"))
+        return sorted(run_id for run_id in prefixes if not is_dry_run(run_id))
 
     def _pages(self, **request: str) -> Iterator[dict[str, Any]]:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from express_batch.chunks import read_sizes
+from express_batch.claim import LONGEST_EXECUTION_SECONDS
 
 from batchctl.errors import BatchctlError
 from batchctl.runs import log_patterns
@@ -20,8 +21,8 @@ from batchctl.runs.failure_records import (
 from batchctl.runs.figures import count_or_zero, seconds_or
 from batchctl.runs.findings import find_all
 from batchctl.runs.heads import (
+    BEFORE_SECONDS,
     CLOCK_SECONDS,
-    LONGEST_EXECUTION_SECONDS,
     is_execution_over,
     parse_object,
     read_closed_head,
@@ -38,8 +39,6 @@ from batchctl.runs.stack_facts import FUNCTIONS
 from batchctl.runs.states import derive_states
 
 T = TypeVar("T")
-# Before the claim: a cold start of ListUsers and its first query.
-BEFORE_SECONDS = 70.0
 # After the close: REPORT lines, and rows of a batch that was written again.
 AFTER_SECONDS = 60.0
 # Of a run with missing users: the writer may still be at its rows.

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from express_batch.user_ids import hash_user_id
 from rich.live import Live
 from rich.text import Text
 
 from batchctl.console import Console
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.surroundings import STATE_DIR
+from batchctl.project_tree import STATE_DIR
 from batchctl.runs.run_data import ACCOUNTED_FOR, RunData
 from batchctl.runs.run_file import to_document
 from batchctl.runs.target import ENDPOINTS_PATH, Target, open_target
-from batchctl.runs.user_names import hash_user_id, hide_user_ids
+from batchctl.runs.user_names import hide_user_ids
 from batchctl.runs.user_story import read_objects, tell_of_user
 from batchctl.runs.views import make_runs_table, print_diagnosis, print_story, print_summary, style_of
 from batchctl.runs.watching import Progress, watch_run

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from batchctl.runs import log_patterns
-from batchctl.runs.heads import parse_object
+from batchctl.runs.heads import BEFORE_SECONDS, parse_object
 from batchctl.runs.history import complete_heads, read_heads
 from batchctl.runs.ports import RunSource, SourceError
 from batchctl.runs.report_lines import read_reports
@@ -14,7 +14,6 @@ from batchctl.runs.run_data import InvocationReport, RunHead, SliceActivity
 from batchctl.runs.run_lines import SLICE_SYNCED, read_slice
 from batchctl.runs.stack_facts import FUNCTIONS
 
-BEFORE_SECONDS = 70.0
 AFTER_SECONDS = 10.0
 
 

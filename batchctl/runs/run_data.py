@@ -173,12 +173,15 @@ class CostLine:
     usd: float
 
 
+SEVERITIES = ("critical", "warning", "info")  # the gravest first
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that an operator should look at, in one sentence with its figures, and the remedy."""
 
     kind: str  # slow_partner, throttled_partner, poisonous_user, slice_timed_out, lagging_writer ...
-    severity: str  # critical, warning, info
+    severity: str  # one of SEVERITIES
     text: str
     remedy: str
 

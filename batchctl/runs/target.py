@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Profi
 from express_batch.outside_json import decode_json
 
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.surroundings import STATE_DIR
+from batchctl.project_tree import STATE_DIR
 from batchctl.runs.archive import Archive, NoRunsError, compare_with_past
 from batchctl.runs.aws_sources import CloudWatchRunLogs, RateLimit, S3RunObjects, XRayRunTraces, explain
 from batchctl.runs.collect import RunNotFoundError, collect_run
@@ -26,8 +26,6 @@ ENDPOINTS_PATH = Path(".local/endpoints.json")
 # The quota of FilterLogEvents is 5 requests a second for an account and region, so one is left for others
 # (https://repost.aws/knowledge-center/cloudwatch-logs-throttling).
 LOG_REQUESTS_PER_SECOND = 4.0
-# The emulator asks for no secret; one that is given keeps botocore from looking for a real one.
-_NO_SECRET = "local"  # noqa: S105
 
 
 class Target(Protocol):
@@ -205,9 +203,14 @@ def open_aws_source(stack: str, region: str | None) -> RunSource:
     )
 
 
+def make_local_session(region: str) -> boto3.Session:
+    """For the emulator, which asks for no secret; one that is given keeps botocore from looking for a real one."""
+    return boto3.Session(region_name=region, aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+
+
 def open_local_source(gateway_url: str, region: str, outputs: dict[str, str], parameters: dict[str, Any]) -> RunSource:
     """The sources of a stack at the emulator's endpoint: the same code as on AWS."""
-    session = boto3.Session(region_name=region, aws_access_key_id="local", aws_secret_access_key=_NO_SECRET)
+    session = make_local_session(region)
     config = Config(
         retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=20, connect_timeout=5
     )

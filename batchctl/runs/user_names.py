@@ -1,17 +1,10 @@
 """What is shown of a user: the id, or its hash where ids are not to be seen."""
 
-import hashlib
 from dataclasses import replace
 
+from express_batch.user_ids import HASH_DIGITS, hash_user_id
+
 from batchctl.runs.run_data import RunData
-
-HASH_DIGITS = 16
-
-
-def hash_user_id(tenant_group: str, user_id: str) -> str:
-    """As the functions log it with UserIdsInLogs=hashed: the same in every run of the group."""
-    text = f"{tenant_group}/{user_id}".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[:HASH_DIGITS]
 
 
 def hide_user_ids(data: RunData) -> RunData:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from express_batch.chunks import read_sizes
+from express_batch.user_ids import hash_user_id
 
 from batchctl.errors import BatchctlError
 from batchctl.runs.failure_records import read_chunk_users, read_records
 from batchctl.runs.heads import parse_object
 from batchctl.runs.ports import RunSource
 from batchctl.runs.run_data import RunData, SliceActivity
-from batchctl.runs.user_names import hash_user_id
 
 
 class UnknownUserError(BatchctlError):

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from batchctl.errors import BatchctlError
+from batchctl.progress_line import make_progress_line
 from batchctl.runs import log_patterns
 from batchctl.runs.failure_records import read_records
 from batchctl.runs.figures import count_or_zero, seconds_or
@@ -42,20 +42,14 @@ class Progress:
         return asdict(self)
 
     def __rich__(self) -> Table:
-        done = (self.synced + self.failed) / self.users_listed if self.users_listed else 0.0
-        filled = int(30 * min(1.0, done))
-        table = Table.grid(padding=(0, 2))
-        table.add_row(
-            Text("█" * filled + "░" * (30 - filled), style="cyan"),
-            f"listed {self.users_listed:,}",
-            f"synced {self.synced:,}",
-            f"written {self.written:,}",
-            Text(f"failed {self.failed:,}", style="yellow" if self.failed else ""),
-            f"{self.users_per_second:,.0f} users/s",
-            f"{self.seconds:.0f} s",
-            "" if self.eta_seconds is None else f"{self.eta_seconds:.0f} s to go",
+        left = "" if self.eta_seconds is None else f"{self.eta_seconds:.0f} s to go"
+        return make_progress_line(
+            listed=self.users_listed,
+            synced=self.synced,
+            written=self.written,
+            failed=self.failed,
+            more=[f"{self.users_per_second:,.0f} users/s", f"{self.seconds:.0f} s", left],
         )
-        return table
 
 
 @dataclass

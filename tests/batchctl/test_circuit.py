@@ -6,10 +6,9 @@ from unittest.mock import patch
 
 import pytest
 from express_batch.circuit_board import Circuit, is_circuit_open, open_circuit
-from express_batch.run_layout import CIRCUIT_KEY as KEY_OF_THE_BATCH
+from express_batch.run_layout import CIRCUIT_KEY
 
 from batchctl.control import circuit_commands
-from batchctl.control.circuit import CIRCUIT_KEY
 from tests.batchctl.test_control import NOW, FakeS3, run
 from tests.fakes.object_store import MemoryStore
 
@@ -36,7 +35,6 @@ def test_show_tells_since_when_and_why_and_whom_to_redrive(s3: FakeS3) -> None:
 
     text = run("circuit", "show", "--stack", "acme")
 
-    assert CIRCUIT_KEY == KEY_OF_THE_BATCH
     assert "the circuit is open since 2026-11-22 08:30:00Z by run 20261122T083000Z: 20 of the last 20 users" in text
     assert "run 20261122T083000Z: 1,200 users were not called for" in text
     assert "batchctl redrive 20261122T083000Z --reason CircuitOpenError --stack acme" in text
@@ -69,7 +67,19 @@ def test_what_is_no_circuit_counts_as_open_and_is_closed(s3: FakeS3, body: bytes
     assert json.loads(run("circuit", "show", "--json"))["state"] == "closed"
 
 
-def test_time_that_is_none_is_shown_as_unknown(s3: FakeS3) -> None:
-    s3.objects[CIRCUIT_KEY] = b'{"state": "closed", "changed_at": NaN}'
+def test_circuit_without_a_time_is_shown_as_open_because_the_batch_takes_it_for_that(s3: FakeS3) -> None:
+    s3.objects[CIRCUIT_KEY] = b'{"state": "closed", "changed_at": NaN, "run_id": "", "reason": ""}'
+    store = MemoryStore()
+    store.objects = s3.objects
 
-    assert json.loads(run("circuit", "show", "--json"))["circuit"]["changed_at"] == 0.0
+    shown = json.loads(run("circuit", "show", "--json"))
+
+    assert is_circuit_open(store)
+    assert (shown["state"], shown["circuit"]["changed_at"]) == ("open", 0.0)
+
+
+@pytest.mark.parametrize("changed_at", ["1e300", "-5", "0"])
+def test_time_that_no_calendar_has_is_shown_as_unknown(s3: FakeS3, changed_at: str) -> None:
+    s3.objects[CIRCUIT_KEY] = b'{"state": "open", "changed_at": %s, "run_id": "", "reason": "x"}' % changed_at.encode()
+
+    assert "the circuit is open since nobody knows when: x" in run("circuit", "show")

@@ -8,12 +8,12 @@ from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
-from express_batch.run_layout import STOP_KEY as KEY_OF_THE_BATCH
+from express_batch.run_layout import STOP_KEY
 from express_batch.stop_switch import CHECK_SECONDS, StopSwitch
 from typer.testing import CliRunner
 
 from batchctl.control import commands
-from batchctl.control.switch import STOP_KEY, KillSwitch
+from batchctl.control.switch import KillSwitch
 from batchctl.main import app
 from batchctl.redrive.one_redrive import Ended
 from batchctl.redrive.stack import BatchStack
@@ -80,7 +80,6 @@ def test_stop_puts_what_the_functions_look_for() -> None:
     store.objects = fake.objects
     switch = StopSwitch(store)
 
-    assert STOP_KEY == KEY_OF_THE_BATCH
     assert (switch.is_on(), switch.reason) == (True, "partner down")
 
 

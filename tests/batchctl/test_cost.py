@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from batchctl.cost.estimate import Workload, estimate_cost
 from batchctl.cost.watching import Watching
-from batchctl.groups.project import PROJECT_ROOT
 from batchctl.main import app
+from batchctl.project_tree import PROJECT_ROOT
 from emulator.stack.template_file import read_template
 
 

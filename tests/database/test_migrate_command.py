@@ -9,8 +9,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError, UsageError
-from batchctl.local.options import DatabaseUrl
 from batchctl.migrate import target as target_module
 from batchctl.migrate.apply import apply_steps
 from batchctl.migrate.connection import DatabaseTarget

@@ -7,9 +7,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from batchctl.local.archive_run import archive_run
 from batchctl.local.options import LocalOptions
 from batchctl.runs.archive import Archive
-from batchctl.runs.archive_run import archive_run
 from batchctl.runs.collect import collect_run
 from batchctl.runs.ports import RunSource
 from batchctl.runs.run_data import Finding, RunData

@@ -13,9 +13,9 @@ import pymysql
 import pytest
 from express_batch.user_ids import hash_user_id
 
+from batchctl.local.archive_run import archive_run
 from batchctl.local.options import LocalOptions
 from batchctl.runs.archive import Archive
-from batchctl.runs.archive_run import archive_run
 from tests.local.background_stack import BackgroundStack
 from tests.local.operator_command import OperatorCommand
 from tests.local.project_folder import make_project

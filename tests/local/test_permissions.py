@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from batchctl.local.options import PROJECT_ROOT, LocalOptions
+from batchctl.local.options import LocalOptions
+from batchctl.project_tree import PROJECT_ROOT, TEMPLATE
 from emulator.stack import CreateError
 from tests.local.background_stack import BackgroundStack
 
 
 def write_template(old: str, new: str) -> Path:
     """A copy of template.yaml beside it, where its paths hold, with every `old` replaced."""
-    text = (PROJECT_ROOT / "template.yaml").read_text()
+    text = TEMPLATE.read_text()
     assert old in text
     path = PROJECT_ROOT / f".template-{re.sub('[^a-z]', '', new.lower())}.yaml"
     path.write_text(text.replace(old, new))

@@ -1,8 +1,8 @@
 """Breaks the product in one place at a time and shows that the model test turns red: `make model-mutations`.
 
 Each mutation is a text of the product that is replaced in a copy of it. The test's short profile runs against the
-copy, and the first word of what it says names the invariant that broke (machine.py). A mutation that lives is an error,
-and so is one whose text is not in the product any more.
+copy, and the first word of what it says names the invariant that broke (invariants.py, steps.py, listing_look.py,
+rest.py). A mutation that lives is an error, and so is one whose text is not in the product any more.
 """
 
 import argparse

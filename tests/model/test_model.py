@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.database.server import Probe, Server
-from tests.model.machine import BatchMachine, Overtaking
+from tests.model.machine import BatchMachine
 from tests.model.ports import Clock, InlineExecutor
+from tests.model.scenes import Overtaking
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "220"))
 STEPS = int(os.environ.get("MODEL_STEPS", "20"))

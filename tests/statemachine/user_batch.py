@@ -13,6 +13,8 @@ from tests.emulator.step_functions.doubles import FakeLambda, FakeSdk, run_machi
 DEFINITION = Path(__file__).resolve().parents[2] / "statemachines" / "user_batch.asl.json"
 RUN_ID = "20261122T083000Z"
 SCHEDULED = {"scheduled_time": "2026-11-22T08:30:00Z"}
+LIMITS = {"CallsPerSecond": 500, "PartnerCallsInFlight": 800}
+LEASE = {"lane": "lane0", "start": 1_795_000_000_000_000, "gap": 8591, "calls": 10}  # of a slice that has to wait
 
 
 def read_definition(**substitutions: str | int) -> dict[str, Any]:

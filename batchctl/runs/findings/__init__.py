@@ -7,7 +7,7 @@ from batchctl.runs.findings.partner import find_partner_down, find_slow_partner,
 from batchctl.runs.findings.poison import find_poisonous_slices, find_poisonous_users
 from batchctl.runs.findings.timeouts import find_slice_timeouts, find_time_left
 from batchctl.runs.findings.writer import find_lagging_writer
-from batchctl.runs.run_data import Finding, RunData
+from batchctl.runs.run_data import SEVERITIES, Finding, RunData
 
 FINDERS = (
     find_never_closed,
@@ -26,7 +26,6 @@ FINDERS = (
     find_cap_unused,
     find_cold_starts,
 )
-SEVERITIES = ("critical", "warning", "info")
 
 
 def find_all(data: RunData) -> list[Finding]:

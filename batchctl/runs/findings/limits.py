@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from express_batch.claim import LONGEST_EXECUTION_SECONDS
+
 from batchctl.runs.run_data import Finding, RunData
 
-# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: an Express execution lives for 5 minutes.
-LONGEST_EXECUTION_SECONDS = 300.0
 # Slices end 30 s and CloseRunWaitSeconds before the limit; from two thirds on, a slow day loses users.
 NEAR_TIME_SHARE = 2 / 3
 # Lambda kills at the limit without a word, and Python's peak differs by some per cent from run to run.

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from express_batch import circuit
+
 from batchctl.runs.latency import add_histograms, percentile_ms
 from batchctl.runs.run_data import Finding, RunData
 
 # What says that the partner is down, as the batch's breaker takes it.
-DOWN_ERRORS = ("ApiServerError", "ApiTimeoutError", "ApiUnreachableError")
+DOWN_ERRORS = frozenset(error.__name__ for error in circuit.DOWN_ERRORS)
 # Half of the time-out for one call in twenty: an answer that takes twice as long would be none.
 NEAR_TIMEOUT_SHARE = 0.5
 # A histogram's bucket is 19% wide, so anything below half as much again may be the same latency.

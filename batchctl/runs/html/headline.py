@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from batchctl.runs.html.history import users_per_second
 from batchctl.runs.html.words import UNKNOWN, change_words, count_words, seconds_words, usd_words
-from batchctl.runs.run_data import NOT_STARTED, Finding, RunData, RunHead
+from batchctl.runs.run_data import NOT_STARTED, SEVERITIES, Finding, RunData, RunHead
 
 Say = Callable[[float], str]
 
-SEVERITIES = ("critical", "warning", "info")
 _TONES = {"COMPLETE": "good", "PARTIAL": "warning", "INCOMPLETE": "critical", "FAILED": "critical"}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from emulator.errors import AwsError
+from emulator.services.json_needles import is_needle
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -24,8 +25,6 @@ _TOKEN = re.compile(
 _SELECTOR = re.compile(r"\$(?:\.[\w-]+|\[\d+\]|\['[^']+'\])+")
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|\['([^']+)'\]")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-# Characters that JSON's writers leave as they are, but for an escape \u.
-_UNESCAPED = re.compile(r"[A-Za-z0-9 _.:,;@#=+-]+")
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -226,7 +225,7 @@ def _compare(path: tuple[str | int, ...], comparison: str, kind: str, text: str)
     return _Test(
         path,
         lambda value: isinstance(value, str) and expression.fullmatch(value) is not None,
-        longest if _UNESCAPED.fullmatch(longest) else None,
+        longest if is_needle(longest) else None,
     )
 
 

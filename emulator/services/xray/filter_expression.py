@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.errors import AwsError
+from emulator.services.json_needles import is_needle
 
 _FLAGS = {"fault": "HasFault", "error": "HasError", "throttle": "HasThrottle", "partial": "IsPartial"}
 _TIMES = {"duration": "Duration", "responsetime": "ResponseTime"}
@@ -33,8 +34,6 @@ _TERM = re.compile(
     )\s*(?P<next>AND\b|&&|$)""",
     re.VERBOSE | re.IGNORECASE,
 )
-# What JSON's writers leave as it is, but for an escape \u.
-_UNESCAPED = re.compile(r"[A-Za-z0-9 _.:,;@#=+-]+")
 
 Test = Callable[[dict[str, Any]], bool]
 
@@ -65,7 +64,7 @@ def parse_filter(text: str) -> FilterExpression:
                 'service("name"), fault, error, throttle, partial, duration and responsetime are, joined by AND',
             )
         needle = _add_term(found, tests)
-        if needle is not None and _UNESCAPED.fullmatch(needle):
+        if needle is not None and is_needle(needle):
             needles.append(needle.encode())
         position, follows = found.end(), bool(found["next"])
     return FilterExpression(tuple(tests), tuple(needles))

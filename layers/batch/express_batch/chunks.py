@@ -16,7 +16,7 @@ from express_batch.start_time import read_deadline
 CHUNK_VERSION = 1
 # Far above ChunkSize's greatest value: what is larger is no chunk, and sets of its positions would fill the memory.
 MAX_CHUNK_USERS = 1_000_000
-MAX_PLACE = 2**32 - 1  # what the ledger's columns hold
+MAX_PLACE = 2**32 - 1  # what the ledger's columns hold (migrations/0002_batch_write.sql)
 
 T = TypeVar("T")
 Place = tuple[int, int]  # a chunk, and a position in it

@@ -32,7 +32,7 @@ def make_run_id(scheduled_time: str) -> str:
         moment = datetime.datetime.fromisoformat(scheduled_time)
         if moment.tzinfo is None:
             raise ValueError("no offset")
-        return check_run_id(moment.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ"))
+        return check_run_id(moment.astimezone(datetime.UTC).strftime(_MOMENT))
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidEventError(
             f"scheduled_time is {repr(scheduled_time)[:60]}: "

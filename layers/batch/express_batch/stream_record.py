@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from express_batch.chunks import read_place
 from express_batch.errors import InvalidEventError, RecordTooLargeError
 from express_batch.job_contract import Row
 from express_batch.outside_json import decode_json
@@ -26,7 +27,6 @@ RECORD_VERSION = 1
 MAX_RECORD_BYTES = 900_000
 # What the ledger's columns hold (migrations/0002_batch_write.sql): a record beyond it would block its shard.
 MAX_POSITIONS = 8 * 1024
-MAX_PLACE = 2**32 - 1
 MAX_ANSWER_VERSION = 2**64 - 1
 # How far the clock of a sender may be ahead of the stream's: less than the time between two runs, or answers of the
 # next run would lose to those of the one before (docs/adr/0014).
@@ -139,11 +139,11 @@ def decode_record(data: bytes) -> StreamRecord:
         )
     try:
         columns = tuple(_text(column) for column in _list(document["columns"], MAX_COLUMNS))
-        start = _whole(document["start"], MAX_PLACE)
+        start = read_place(document["start"])
         trace = document["trace"]
         return StreamRecord(
             run_id=check_run_id(document["run_id"]),
-            chunk=_whole(document["chunk"], MAX_PLACE),
+            chunk=read_place(document["chunk"]),
             start=start,
             record_id=_record_id(document["record_id"]),
             trace_header=None if trace is None else _text(trace, MAX_TRACE_CHARACTERS),
@@ -177,7 +177,7 @@ def _decode_rows(rows: Any, start: int, column_count: int) -> tuple[SyncedRow, .
 
 
 def _decode_row(row: Any, start: int, column_count: int) -> SyncedRow:
-    position = _whole(row[0], MAX_PLACE)
+    position = read_place(row[0])
     values = tuple(row[2:])
     if not 0 <= position - start < MAX_POSITIONS:
         raise ValueError("a position outside its slice")
@@ -185,13 +185,7 @@ def _decode_row(row: Any, start: int, column_count: int) -> SyncedRow:
         raise ValueError("a row that does not fit its columns")
     for value in values:
         check_value(value)
-    return SyncedRow(position, _whole(row[1], MAX_ANSWER_VERSION), values)
-
-
-def _whole(value: object, greatest: int) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= greatest:
-        return value
-    raise ValueError(f"expected a whole number from 0 to {greatest}")
+    return SyncedRow(position, read_place(row[1], MAX_ANSWER_VERSION), values)
 
 
 def _list(value: object, greatest: int) -> list[Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from batchctl.groups.project import PROJECT_ROOT, Project
+from batchctl.groups.project import Project
 from batchctl.groups.rendering import render_project, write_rendered
+from batchctl.project_tree import PROJECT_ROOT
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 PARAMETERS = {

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from batchctl.groups.errors import GroupProblemsError, RenderError
-from batchctl.groups.project import PROJECT_ROOT, Project
+from batchctl.groups.project import Project
 from batchctl.groups.reading import read_groups
 from batchctl.groups.rendering import render_project
+from batchctl.project_tree import PROJECT_ROOT
 from emulator.stack.template_file import read_template
 from tests.batchctl.groups.groups_project import REGIONS, make_content, make_many, make_project, write_group
 from tests.template.aws_metrics import AWS_METRICS

@@ -13,8 +13,9 @@ from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from batchctl.groups.errors import RenderError
 from batchctl.groups.places import ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE
-from batchctl.groups.project import PROJECT_ROOT, Project
+from batchctl.groups.project import Project
 from batchctl.groups.rendering import compare_rendered, render_project, write_rendered
+from batchctl.project_tree import PROJECT_ROOT
 from emulator.stack.template_file import read_template
 from tests.batchctl.groups.groups_project import REGIONS, make_content, make_many, make_project, render, write_group
 

@@ -13,9 +13,9 @@ from job import job
 from batchctl.errors import UsageError
 from batchctl.invoke.events import EVENTS, find_sample, read_event
 from batchctl.invoke.functions import list_functions
-from batchctl.local.options import PROJECT_ROOT
+from batchctl.project_tree import TEMPLATE
 
-FUNCTIONS = list_functions(PROJECT_ROOT / "template.yaml")
+FUNCTIONS = list_functions(TEMPLATE)
 
 
 def test_samples_are_numbered_in_the_order_of_the_data() -> None:

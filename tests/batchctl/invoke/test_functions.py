@@ -4,9 +4,7 @@ import pytest
 
 from batchctl.errors import UsageError
 from batchctl.invoke.functions import MIGRATE_SCHEMA, find_function, list_functions
-from batchctl.local.options import PROJECT_ROOT
-
-TEMPLATE = PROJECT_ROOT / "template.yaml"
+from batchctl.project_tree import PROJECT_ROOT, TEMPLATE
 
 
 def test_list_functions_names_folders_that_hold_the_code() -> None:

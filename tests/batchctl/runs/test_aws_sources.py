@@ -73,7 +73,8 @@ def test_objects_are_none_when_they_are_not_there() -> None:
 def test_objects_list_runs_without_dry_runs() -> None:
     s3 = client("s3")
     prefixes = [
-        {"Prefix": f"runs/{name}/"} for name in ("20261122T083000Z", "20261122T082000Z", "dry-20261122T080000Z-1a")
+        {"Prefix": f"runs/{name}/"}
+        for name in ("20261122T083000Z", "20261122T082000Z", "dry-20261122T080000Z-1a2b3c4d")
     ]
     with Stubber(s3) as stub:
         stub.add_response(

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
+from express_batch.user_ids import hash_user_id
 
 from batchctl.main import main
 from batchctl.runs import commands, target
 from batchctl.runs.archive import Archive
 from batchctl.runs.findings import find_all
 from batchctl.runs.target import ArchiveTarget, LiveTarget
-from batchctl.runs.user_names import hash_user_id
 from tests.batchctl.runs.made_up_run import GROUP, RUN_ID, MadeUpRun, make_data, make_head
 from tests.batchctl.runs.test_findings import failed_user, group
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from express_batch.user_ids import hash_user_id
 
 from batchctl.runs.collect import collect_run
-from batchctl.runs.user_names import hash_user_id
 from batchctl.runs.user_story import UnknownUserError, UserStory, read_objects, tell_of_user
 from tests.batchctl.runs.made_up_run import GROUP, START, MadeUpRun, make_data
 from tests.batchctl.runs.test_findings import failed_user

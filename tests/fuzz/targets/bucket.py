@@ -1,6 +1,6 @@
 """A run bucket with what a test put there, as batchctl reads it."""
 
-from batchctl.failures.bucket import Bucket
+from batchctl.redrive.bucket import Bucket
 
 
 class OneObject(Bucket):
