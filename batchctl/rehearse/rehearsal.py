@@ -10,13 +10,12 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 
 import pymysql
-from express_batch.upsert import quote_name
 
 from batchctl.errors import BatchctlError
 from batchctl.groups.deployment_file import make_deployment
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.project import Project
-from batchctl.local.database import apply_migrations, connect, seed_users
+from batchctl.local.database import apply_migrations, create_database, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import PROJECT_ROOT, DatabaseUrl
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
@@ -87,8 +86,7 @@ class Rehearsal:
             raise StageFailedError(_one_line(problem))
 
     def _prepare_database(self, database: DatabaseUrl) -> None:
-        with connect(self.server) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database.name)}")
+        create_database(self.server, database.name)
         apply_migrations(database, PROJECT_ROOT / "migrations")
         seed_users(database, self.users)
 
