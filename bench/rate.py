@@ -1,16 +1,20 @@
 """`python -m bench.rate --rate 500 --in-flight 800 --users 30000`: a run under a shared rate, counted by the partner.
 
+With `--beside retail` that group's stack runs at the same time, for as many users of its own, and shares the limits.
+
 Ends with status 1 unless the partner's own count exceeds the rate by 5% at most in any second after the first, wherever
-that second begins, the run reaches 90% of the rate, and every user is written.
+that second begins, the runs reach 90% of the rate, and every user is written.
 """
 
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchctl.local.local_stack import local_stack
+from batchctl.local.neighbour import join_stack
 from batchctl.local.options import LocalOptions, parse_parameters
 from emulator.partner_api.call_rate import CallRate
 
@@ -94,19 +98,27 @@ def choose_parameters(rate: int, in_flight: int) -> dict[str, str]:
     }
 
 
-async def measure(rate: int, users: int, latency_ms: float, parameters: dict[str, str]) -> Counted:
-    """The count of a run that wrote every user; ends with status 1 where it did not."""
-    options = LocalOptions(users=users, api_latency_ms=latency_ms, parameters=parameters)
-    async with local_stack(options, lambda _: None) as stack:
-        assert stack.partner_api is not None
+async def measure(options: LocalOptions, rate: int, beside: Sequence[str] = (), *, shares: bool = True) -> Counted:
+    """The count of runs at the same time that wrote every user; ends with status 1 where one did not.
+
+    `beside` are further tenant groups, whose stacks use the first one's table of limits where it `shares` it.
+    """
+    async with local_stack(options, lambda _: None) as first:
+        assert first.partner_api is not None
+        table = first.stack.outputs["PartnerLimitTableName"] if shares else ""
+        further = {**options.parameters, "PartnerLimitTableName": table}
+        others = [replace(options, tenant_group=group, parameters=further) for group in beside]
+        stacks = [first, *[await join_stack(first, other) for other in others]]
         request = {"scheduled_time": "2026-11-22T08:30:00Z"}
-        execution = await stack.emulator.state_machines.start(stack.state_machine_arn, request)
-        await execution.wait()
-        if execution.status != "SUCCEEDED":
-            sys.exit(f"error: the execution ended with {execution.error}: {execution.cause}")
-        if execution.output["rows_written"] != users:
-            sys.exit(f"error: {execution.output}, expected {users:,} rows")
-        return Counted.from_stats(rate, await stack.partner_api.stats())
+        machines = first.emulator.state_machines
+        executions = [await machines.start(stack.state_machine_arn, request) for stack in stacks]
+        for execution in executions:
+            await execution.wait()
+            if execution.status != "SUCCEEDED":
+                sys.exit(f"error: an execution ended with {execution.error}: {execution.cause}")
+            if execution.output["rows_written"] != options.users:
+                sys.exit(f"error: {execution.output}, expected {options.users:,} rows")
+        return Counted.from_stats(rate, await first.partner_api.stats())
 
 
 def main() -> None:
@@ -114,12 +126,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A run under a shared rate, counted by the partner.")
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--in-flight", type=int, default=800)
-    parser.add_argument("--users", type=int, default=30_000)
+    parser.add_argument("--users", type=int, default=30_000, help="of each group")
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("-p", "--parameter", action="append", default=[], help="NAME=VALUE of template.yaml")
+    parser.add_argument("--beside", action="append", default=[], metavar="GROUP", help="a further group. Repeatable")
+    parser.add_argument("--own-tables", action="store_true", help="further groups do not share the limits: see it fail")
     chosen = parser.parse_args()
     parameters = {**choose_parameters(chosen.rate, chosen.in_flight), **parse_parameters(chosen.parameter)}
-    counted = asyncio.run(measure(chosen.rate, chosen.users, chosen.latency_ms, parameters))
+    options = LocalOptions(users=chosen.users, api_latency_ms=chosen.latency_ms, parameters=parameters)
+    counted = asyncio.run(measure(options, chosen.rate, chosen.beside, shares=not chosen.own_tables))
     print(counted.describe())
     problems = counted.find_problems()
     if problems:

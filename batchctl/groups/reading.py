@@ -6,6 +6,7 @@ from batchctl.groups.checks import check_group, check_unique, check_waves
 from batchctl.groups.errors import GroupProblemsError
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.group_file import read_group, read_schema
+from batchctl.groups.partner_limits import check_partner_limits
 from batchctl.groups.project import Project
 from emulator.stack.template_file import read_template
 
@@ -47,7 +48,10 @@ def find_problems(project: Project, candidate: TenantGroup | None = None) -> tup
 
 def _check_groups(project: Project, groups: Sequence[TenantGroup]) -> list[str]:
     template = read_template(project.template)
-    found = [(group.name, problem) for group in groups for problem in check_group(group, template)]
-    return [
-        f"{project.show(project.groups)}/{name}.yaml: {problem}" for name, problem in [*found, *check_unique(groups)]
+    defaults = {name: str(item["Default"]) for name, item in template["Parameters"].items() if "Default" in item}
+    found = [
+        *((group.name, problem) for group in groups for problem in check_group(group, template)),
+        *check_unique(groups),
+        *check_partner_limits(groups, defaults),
     ]
+    return [f"{project.show(project.groups)}/{name}.yaml: {problem}" for name, problem in found]

@@ -1,11 +1,13 @@
 """The local database: schema and users."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pymysql
+from express_batch.upsert import quote_name
 
 from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
@@ -59,18 +61,28 @@ def apply_migrations(address: DatabaseUrl, folder: Path = MIGRATIONS) -> None:
         raise MigrationFailedError(str(error)) from error
 
 
-def seed_users(address: DatabaseUrl, count: int) -> None:
-    """Make `count` users of a few tenants, the first of them with half of all users, as tenants are in life."""
+def create_database(server: DatabaseUrl, name: str) -> DatabaseUrl:
+    """A further database on that server, made where it is not there; the account must be allowed to."""
+    with connect(server) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
+    return replace(server, name=name)
+
+
+def seed_users(address: DatabaseUrl, count: int, *, prefix: str = "") -> None:
+    """Make `count` users of a few tenants, the first of them with half of all users, as tenants are in life.
+
+    `prefix` begins the ids of users and tenants.
+    """
     with connect(address) as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM users")
-        rows = make_users(count)
+        rows = make_users(count, prefix)
         while batch := list(islice(rows, SEED_BATCH)):
             cursor.executemany("INSERT INTO users (user_id, tenant_id) VALUES (%s, %s)", batch)
         connection.commit()
 
 
-def make_users(count: int) -> Iterator[tuple[str, str]]:
+def make_users(count: int, prefix: str = "") -> Iterator[tuple[str, str]]:
     """(user_id, tenant_id) of each user."""
     for number in range(count):
         tenant = 0 if number % 2 else 1 + number // 2 % (TENANTS - 1)
-        yield f"user-{number:07d}", f"tenant-{tenant:02d}"
+        yield f"{prefix}user-{number:07d}", f"{prefix}tenant-{tenant:02d}"

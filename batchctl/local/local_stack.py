@@ -90,7 +90,7 @@ async def local_stack(
     started = time.monotonic()
     given = read_tenant_group(options.tenant_group, TENANT_GROUPS)
     # The template is read with placeholders first, so that a wrong parameter is told before anything starts.
-    _plan(options, given, DatabaseUrl("127.0.0.1", 3306, "local", "local", "local"), "http://127.0.0.1:1")
+    plan_stack(options, given, DatabaseUrl("127.0.0.1", 3306, "local", "local", "local"), "http://127.0.0.1:1")
     tell("starting MariaDB, the partner API and the emulator")
     stand_in = None if options.partner_api_url else _partner_options(options)
     async with open_surroundings(
@@ -108,7 +108,7 @@ async def local_stack(
         partner_api_url = options.partner_api_url or (partner_api.url if partner_api else "")
 
         tell("creating the stack out of template.yaml")
-        plan = _plan(options, given, database, partner_api_url)
+        plan = plan_stack(options, given, database, partner_api_url)
         created = await plan.create(emulator.aws)
         yield LocalStack(
             options=options,
@@ -133,7 +133,7 @@ def _partner_options(options: LocalOptions) -> PartnerApiOptions:
     )
 
 
-def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
+def plan_stack(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
     """The stack with this machine's parameters; those that were asked for by name win."""
     slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", FEW_USERS))
     chunks_at_once, slices_at_once = WAITING_CONCURRENCY if slice_size < FEW_USERS else WORKING_CONCURRENCY

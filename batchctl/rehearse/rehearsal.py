@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 
 import pymysql
-from express_batch.upsert import quote_name
 
 from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
 from batchctl.groups.deployment_file import make_deployment
 from batchctl.groups.group import TenantGroup
 from batchctl.groups.project import Project
-from batchctl.local.database import apply_migrations, connect, seed_users
+from batchctl.local.database import apply_migrations, create_database, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
 from batchctl.project_tree import PROJECT_ROOT
@@ -88,8 +87,7 @@ class Rehearsal:
             raise StageFailedError(_one_line(problem))
 
     def _prepare_database(self, database: DatabaseUrl) -> None:
-        with connect(self.server) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database.name)}")
+        create_database(self.server, database.name)
         apply_migrations(database, PROJECT_ROOT / "migrations")
         seed_users(database, self.users)
 

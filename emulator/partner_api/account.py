@@ -41,6 +41,7 @@ class Account:
         self.calls_by_second: Counter[int] = Counter()
         self.sliding_second = SlidingSecond()
         self.first_call_at = self.last_call_at = 0.0
+        self.late_seconds_max = 0.0
         self.in_flight = 0
         self.in_flight_max = 0
         self.connections = 0
@@ -60,7 +61,7 @@ class Account:
         self.outcomes = Counter()
         self.calls_by_second = Counter()
         self.sliding_second = SlidingSecond()
-        self.first_call_at = self.last_call_at = 0.0
+        self.first_call_at = self.last_call_at = self.late_seconds_max = 0.0
         self.in_flight_max = self.in_flight
         self.connections_max = self.connections_total = self.connections
         self._recent.clear()
@@ -79,6 +80,10 @@ class Account:
         self.first_call_at = self.first_call_at or now
         self.last_call_at = now
         return user
+
+    def note_lateness(self, seconds: float) -> None:
+        """So late the process came to its work: calls that it counts then may have come so much earlier."""
+        self.late_seconds_max = max(self.late_seconds_max, seconds)
 
     def begin_call(self) -> None:
         """One more call in flight."""
@@ -134,6 +139,7 @@ class Account:
             "calls_in_any_second_max_after_first": self.sliding_second.busiest_after_first,
             "first_call_at": self.first_call_at,
             "last_call_at": self.last_call_at,
+            "late_seconds_max": self.late_seconds_max,
             "time": time.time(),
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),

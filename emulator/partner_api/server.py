@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from emulator.partner_api.lateness import watch_lateness
 from emulator.partner_api.options import PartnerApiOptions
 from emulator.partner_api.protocol import PartnerProtocol
 from emulator.partner_api.service import PartnerService
@@ -63,6 +64,8 @@ async def _serve(service: PartnerService, port: int, announce: Callable[[str], N
         server = await loop.create_server(
             lambda: PartnerProtocol(service, loop.call_later), sock=listener, backlog=_BACKLOG
         )
+        watching = asyncio.ensure_future(watch_lateness(service.account.note_lateness))
         announce(f"http://127.0.0.1:{listener.getsockname()[1]}")
         await stopped.wait()
+        watching.cancel()
         server.close()

@@ -11,7 +11,7 @@ import boto3
 import pymysql
 
 from batchctl.local.local_stack import LocalStack, local_stack
-from batchctl.local.options import LocalOptions
+from batchctl.local.options import DatabaseUrl, LocalOptions
 from emulator.partner_api import LastAnswer
 from emulator.step_functions import Execution
 
@@ -160,9 +160,9 @@ class BackgroundStack:
                 found[trace["Id"]] = [segment["Document"] for segment in trace["Segments"]]
         return found
 
-    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT, or what another statement left: committed."""
-        address = self.stack.database
+    def query(self, statement: str, *parameters: Any, database: DatabaseUrl | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT, or what another statement left: committed. `database`: not the stack's own."""
+        address = database or self.stack.database
         with (
             pymysql.connect(
                 host=address.host,

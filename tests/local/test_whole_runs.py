@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from batchctl.local.options import DatabaseUrl
 from tests.local.background_stack import BackgroundStack
 from tests.local.conftest import USERS
 
 
-def read_rows(stack: BackgroundStack) -> dict[str, tuple[int, str, datetime]]:
-    """The table as {user_id: (points, tier, updated_at)}."""
-    rows = stack.query("SELECT user_id, points, tier, updated_at FROM loyalty_points")
+def read_rows(stack: BackgroundStack, database: DatabaseUrl | None = None) -> dict[str, tuple[int, str, datetime]]:
+    """The table as {user_id: (points, tier, updated_at)}, of the stack's database or of another."""
+    rows = stack.query("SELECT user_id, points, tier, updated_at FROM loyalty_points", database=database)
     return {user_id: (points, tier, updated_at) for user_id, points, tier, updated_at in rows}
 
 

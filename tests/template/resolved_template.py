@@ -13,6 +13,7 @@ STACK = "express-batch-demo"
 _NAMES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
+    "AWS::DynamoDB::Table": "TableName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::RDS::DBProxy": "DBProxyName",
     "AWS::Serverless::Function": "FunctionName",
@@ -20,6 +21,7 @@ _NAMES = {
 _ARNS = {
     "AWS::CloudWatch::Alarm": ("cloudwatch", "alarm:"),
     "AWS::CloudWatch::CompositeAlarm": ("cloudwatch", "alarm:"),
+    "AWS::DynamoDB::Table": ("dynamodb", "table/"),
 }
 
 

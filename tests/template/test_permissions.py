@@ -19,7 +19,8 @@ from express_batch.run_layout import (
 
 from emulator.stack.template_file import read_template
 from tests.template.policies import read_statements
-from tests.template.project_template import TEMPLATE
+from tests.template.project_template import EXISTING_PROXY, TEMPLATE
+from tests.template.resolved_template import ResolvedTemplate
 
 _ROLES_OF_FUNCTIONS = ("ListUsers", "SyncUsers", "WriteRows", "CloseRun", "MigrateSchema")
 _IN_VPC = {"CloseRun", "ListUsers", "MigrateSchema", "WriteRows"}
@@ -218,3 +219,21 @@ def test_control_never_expires(key: str) -> None:
     rules = _resources("AWS::S3::Bucket")["RunBucket"]["LifecycleConfiguration"]["Rules"]
 
     assert not [rule for rule in rules if "ExpirationInDays" in rule and key.startswith(rule["Prefix"])]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "table"),
+    [
+        ({}, "express-batch-demo-PartnerLimits"),
+        ({"PartnerLimitTableName": "other-PartnerLimits"}, "other-PartnerLimits"),
+    ],
+)
+def test_sync_users_reaches_one_table_of_limits_alone_when_that_is_its_own_or_shared(
+    parameters: dict[str, str], table: str
+) -> None:
+    template = ResolvedTemplate({**EXISTING_PROXY, "CallsPerSecond": "500", **parameters})
+
+    (policy,) = template.properties("SyncUsersRole")["Policies"]
+    allowed = [item for item in policy["PolicyDocument"]["Statement"] if "dynamodb:GetItem" in item["Action"]]
+
+    assert [item["Resource"] for item in allowed] == [f"arn:aws:dynamodb:us-east-1:123456789012:table/{table}"]

@@ -40,16 +40,13 @@ def test_template_samples_nothing_when_tracing_is_off(tmp_path: Path) -> None:
     }
 
 
-LIMITED = {**EXISTING_PROXY, "CallsPerSecond": "500"}
-
-
 @pytest.mark.parametrize("limit", [{"CallsPerSecond": "500"}, {"PartnerCallsInFlight": "800"}])
 def test_template_makes_the_table_of_limits_when_calls_are_limited_and_no_other_table_is_named(
     tmp_path: Path, limit: dict[str, str]
 ) -> None:
     unlimited = set(plan_project(EXISTING_PROXY, tmp_path).resources)
     limited = set(plan_project({**EXISTING_PROXY, **limit}, tmp_path).resources)
-    sharing = set(plan_project({**LIMITED, **limit, "PartnerLimitTableName": "theirs"}, tmp_path).resources)
+    sharing = set(plan_project({**EXISTING_PROXY, **limit, "PartnerLimitTableName": "theirs"}, tmp_path).resources)
 
     assert limited - unlimited == {"PartnerLimitTable"}
     assert sharing == unlimited
@@ -112,6 +109,11 @@ def test_template_makes_what_applies_the_schema_when_a_user_for_it_is_named(tmp_
             "iam needs DatabaseResourceId",
         ),
         (LOCAL, {"Dashboard": "Active", "Metrics": "Off"}, "Dashboard Active needs Metrics Active"),
+        (
+            LOCAL,
+            {"PartnerLimitTableName": "theirs"},
+            "PartnerLimitTableName needs CallsPerSecond or PartnerCallsInFlight",
+        ),
         (LOCAL, {"AlarmTopicArn": "told"}, "parameter AlarmTopicArn: value 'told' does not match AllowedPattern"),
         (LOCAL, {"ChunkConcurrency": "41"}, "parameter ChunkConcurrency: value '41' is above MaxValue 40"),
         (LOCAL, {"ChunkSize": "5001"}, "parameter ChunkSize: value '5001' is above MaxValue 5000"),
