@@ -10,9 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
+from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region, read_document
 from express_batch.errors import LimitUnavailableError
-from express_batch.outside_json import decode_json
 from express_batch.ports import Item
 
 # The protocol of https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
@@ -119,7 +118,7 @@ class DynamoDbTable:
             except BotoCoreError as error:
                 problem, cause = f"cannot be reached ({type(error).__name__})", error
             else:
-                document, cause = _read_document(answer), None
+                document, cause = read_document(answer), None
                 if status < 300:
                     return True, document
                 code = str(document.get("__type", status)).rpartition("#")[2]
@@ -150,11 +149,3 @@ def _decode(item: object) -> Item:
         elif isinstance(text, str):
             values[name] = text
     return values
-
-
-def _read_document(answer: bytes) -> dict[str, Any]:
-    try:
-        document = decode_json(answer)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
