@@ -6,7 +6,8 @@ and is called again when its slots come.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,8 +131,15 @@ class SliceLimit:
             turn.gate = CallGate(self._limit, turn.lease, users=slice_.end - slice_.start, until=until)
         return turn.gate
 
-    def end_turn(self, turn: Turn, slice_: Slice, observer: Observer) -> None:
-        """Give back what the slice has held, and tell what its limits came to."""
+    @contextmanager
+    def hold(self, turn: Turn, slice_: Slice, observer: Observer) -> Iterator[None]:
+        """The time in which the slice holds what it has taken, whatever ends it. What its limits came to is told."""
+        try:
+            yield
+        finally:
+            self._end_turn(turn, slice_, observer)
+
+    def _end_turn(self, turn: Turn, slice_: Slice, observer: Observer) -> None:
         if turn.permits is not None and self._permits is not None:
             try:
                 self._permits.give_back(turn.permits)
