@@ -9,7 +9,7 @@ import random
 from collections import deque
 
 from express_batch.errors import LimitReachedError, LimitUnavailableError
-from express_batch.partner_permits import SlicePermits
+from express_batch.partner_permits import SlicePermits, Steps
 from express_batch.stopping import Stopping
 
 # Between two looks whether others have given some back.
@@ -21,27 +21,20 @@ NO_PERMIT = "others hold the partner's calls in flight for all the time there is
 class CallPermits:
     """Lets as many calls in as the slice has permits. For one event loop.
 
-    `margin`: so many begin while a request for further ones is on its way. `step`: how many are given back at once, and
-    taken without a look at what is left for others; `most_at_once` are taken with one.
+    `margin`: so many calls begin while a request for further permits is on its way.
     """
 
-    def __init__(self, held: SlicePermits, *, margin: int, step: int, most_at_once: int) -> None:
+    def __init__(self, held: SlicePermits, steps: Steps, *, margin: int) -> None:
         self._held = held
+        self._steps = steps
         self._margin = margin
-        self._step = step
-        self._most_at_once = most_at_once
         self._entered = 0  # let in: in flight, or waiting for their slots
         self._in_flight = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._changed = asyncio.Event()
-        self.allowed = held.count
+        self._allowed = held.count
         self.most = held.count
         self.problem: str | None = None
-
-    @property
-    def waiting(self) -> int:
-        """Calls that have no permit."""
-        return len(self._queue)
 
     async def enter(self, stopping: Stopping, seconds: float) -> None:
         """Return when a call has a permit; `leave` ends it. Raises LimitReachedError and StoppedError."""
@@ -88,19 +81,18 @@ class CallPermits:
 
     async def _adjust(self) -> None:
         needed = self._entered + len(self._queue)
-        soon = min(needed, self._in_flight + self._margin + self._step)
-        if self.allowed - soon >= self._step:
+        soon = min(needed, self._in_flight + self._in_hand)
+        if self._allowed - soon >= self._step:
             # Nobody is let in with them while they are on their way back.
-            given, self.allowed = self.allowed - soon, soon
+            given, self._allowed = self._allowed - soon, soon
             await asyncio.to_thread(self._held.give_back, given)
-        elif needed > self.allowed and self.allowed - self._in_flight < self._margin:
-            wanted = min(needed - self.allowed, self._most_at_once)
-            if not await asyncio.to_thread(self._held.take, wanted, self._step):
+        elif needed > self._allowed and self._allowed - self._in_flight < self._margin:
+            if not await asyncio.to_thread(self._held.take, needed - self._allowed, self._steps):
                 await self._wait_for_others()
         else:
             return
-        self.allowed = self._held.count
-        self.most = max(self.most, self.allowed)
+        self._allowed = self._held.count
+        self.most = max(self.most, self._allowed)
         self._let_in()
         self._changed.set()
 
@@ -110,9 +102,17 @@ class CallPermits:
             if await asyncio.to_thread(self._held.can_take):
                 return
 
+    @property
+    def _step(self) -> int:
+        return self._steps.size(self._held.free)
+
+    @property
+    def _in_hand(self) -> int:
+        """No more are let in than those in flight and these: who waits for a slot keeps others from a permit."""
+        return self._margin + self._step
+
     def _let_in(self) -> None:
-        # No more than soon go out: who waits for a slot keeps others from a permit.
-        most = min(self.allowed, self._in_flight + self._margin + self._step)
+        most = min(self._allowed, self._in_flight + self._in_hand)
         while self._queue and self._entered < most:
             self._queue.popleft().set_result(None)
             self._entered += 1

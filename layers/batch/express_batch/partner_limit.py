@@ -77,7 +77,7 @@ class PartnerLimit:
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
 
-        In `lane`, or in one that was free sooner by a whole slice when this environment looked last.
+        In `lane`, or in one that was free sooner by several slices when this environment looked last.
         Raises LimitUnavailableError.
         """
         calls = max(users, round(users * self._calls_a_user))

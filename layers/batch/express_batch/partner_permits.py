@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from express_batch.errors import LimitUnavailableError
 from express_batch.ports import Item, LimitTable
@@ -16,58 +17,96 @@ from express_batch.ports import Item, LimitTable
 HELD = "held"
 # Fewer are not worth a request, where more are wanted: they are asked for again.
 FEWEST = 10
-ATTEMPTS = 5  # each further one means that the item was changed by hand, or had to be cleared of a dead holder
+ATTEMPTS = 5  # each further one means that others have taken what was free, or died with it
 _HOLDER = re.compile(r"held \S+ ([0-9]{1,12})", re.ASCII)
 
 
-class SlicePermits:
-    """What one slice holds. Safe for several threads; what is taken while it is closed, nobody gets."""
+@dataclass(frozen=True)
+class Steps:
+    """How many permits a slice takes and gives back at once: the more are free, the more, and the fewer requests."""
 
-    def __init__(self, table: LimitTable, key: str, most: int, name: str, now: Callable[[], float]) -> None:
-        self._table = table
-        self._key = key
-        self._most = most
-        self._name = name
+    most: int
+    sharers: int  # slices that are likely to want some at the same time
+
+    def size(self, free: int) -> int:
+        """Of so many that are free."""
+        return max(FEWEST, min(self.most, free // self.sharers))
+
+
+class PartnerPermits:
+    """The permits of one partner, as an environment knows them. Safe for several threads."""
+
+    def __init__(
+        self, table: LimitTable, partner: str, calls_in_flight: int, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self.table = table
+        self.key = f"{partner}#in-flight"
+        self.most = calls_in_flight
+        self.free = calls_in_flight  # as was seen last
         self._now = now
+
+    def open(self, holder: str, until: float) -> "SlicePermits":
+        """None so far, for an invocation that ends `until`, in seconds since 1970: by then they come back."""
+        return SlicePermits(self, f"held {holder} {until + 1:.0f}")
+
+    def look(self) -> int:
+        """How many are free. Raises LimitUnavailableError."""
+        return self.read(self.table.read(self.key))
+
+    def read(self, item: Item) -> int:
+        """How many are free by the item, when what dead holders have held is taken away."""
+        freed = 0
+        for name, count in item.items():
+            holder = _HOLDER.fullmatch(name)
+            if holder and isinstance(count, int) and int(holder[1]) < self._now():
+                self.table.drop(self.key, HELD, name, seen=count)
+                freed += count
+        self.free = self.most - read_number(item, HELD) + freed
+        return self.free
+
+
+class SlicePermits:
+    """What one slice holds. Safe for several threads; after the end nothing is taken."""
+
+    def __init__(self, permits: PartnerPermits, name: str) -> None:
+        self._permits = permits
+        self._name = name
         self._lock = threading.Lock()
         self._has_asked = False
         self._is_closed = False
         self.count = 0
 
-    def take(self, wanted: int, step: int) -> int:
-        """How many more it has: up to `wanted`, 0 where too few are free.
+    @property
+    def free(self) -> int:
+        """How many nobody held, when this environment looked last."""
+        return self._permits.free
 
-        Of more than a `step`, at most half of what is free, so that something is left for whoever comes next. Raises
-        LimitUnavailableError.
-        """
+    def take(self, wanted: int, steps: Steps) -> int:
+        """How many more it has: a step, up to `wanted`; 0 where too few are free. Raises LimitUnavailableError."""
+        permits = self._permits
         with self._lock:
-            wanted = min(wanted, self._most)
-            if wanted > step:
-                wanted = min(wanted, max(step, self._look() // 2))
-            least = min(wanted, FEWEST)
+            least = min(wanted, FEWEST, permits.most)
+            count = min(wanted, steps.size(permits.free), permits.most)
             for _ in range(ATTEMPTS):
-                if self._is_closed or wanted < 1:
+                if self._is_closed or count < 1:
                     return 0
                 self._has_asked = True
-                done, item = self._add(wanted)
-                found = _read_number(item, self._name)
-                if done or found != self.count:
-                    # Not done: an attempt whose answer was lost did it, or somebody has changed the item.
+                _, item = self._add(count)
+                found = read_number(item, self._name)
+                free = permits.read(item)
+                if found > self.count:
+                    # By an attempt whose answer was lost, where this one did not.
                     gained, self.count = found - self.count, found
-                    if done:
-                        self._clear(item)
-                    if gained > 0:
-                        return gained
-                elif not self._clear(item):
-                    free = self._most - _read_number(item, HELD)
-                    if free < least:
-                        return 0
-                    wanted = min(wanted, free)
+                    return gained
+                self.count = found
+                if free < least:
+                    return 0
+                count = min(wanted, steps.size(free), free)
         return 0
 
     def can_take(self) -> bool:
-        """Whether enough are likely to be free, at a fraction of the price of trying. Raises LimitUnavailableError."""
-        return self._look() >= min(FEWEST, self._most)
+        """Whether enough are likely to be free, at a tenth of the price of trying. Raises LimitUnavailableError."""
+        return self._permits.look() >= min(FEWEST, self._permits.most)
 
     def give_back(self, count: int) -> None:
         """Make room for others. Raises LimitUnavailableError; time gives them back then."""
@@ -75,51 +114,23 @@ class SlicePermits:
             if self._is_closed or not 0 < count < self.count:
                 return
             done, item = self._add(-count)
-            self.count = self.count - count if done else _read_number(item, self._name)
+            self.count = self.count - count if done else read_number(item, self._name)
+            self._permits.read(item)
 
     def close(self) -> None:
         """Give back all. Raises LimitUnavailableError; time gives them back then."""
         with self._lock:
             self._is_closed, self.count = True, 0
             if self._has_asked:
-                self._table.drop(self._key, HELD, self._name)
+                self._permits.table.drop(self._permits.key, HELD, self._name)
 
     def _add(self, by: int) -> tuple[bool, Item]:
-        return self._table.add(self._key, HELD, self._name, by, seen=self.count or None, most=self._most)
-
-    def _look(self) -> int:
-        item = self._table.read(self._key)
-        return self._most - _read_number(item, HELD) + self._clear(item)
-
-    def _clear(self, item: Item) -> int:
-        """How many permits of dead holders are free now."""
-        freed = 0
-        for name, count in item.items():
-            holder = _HOLDER.fullmatch(name)
-            if holder and isinstance(count, int) and int(holder[1]) < self._now():
-                self._table.drop(self._key, HELD, name, seen=count)
-                freed += count
-        return freed
+        permits = self._permits
+        return permits.table.add(permits.key, HELD, self._name, by, seen=self.count or None, most=permits.most)
 
 
-class PartnerPermits:
-    """The permits of one partner."""
-
-    def __init__(
-        self, table: LimitTable, partner: str, calls_in_flight: int, *, now: Callable[[], float] = time.time
-    ) -> None:
-        self._table = table
-        self._key = f"{partner}#in-flight"
-        self.most = calls_in_flight
-        self._now = now
-
-    def open(self, holder: str, until: float) -> SlicePermits:
-        """None so far, for an invocation that ends `until`, in seconds since 1970: by then they come back."""
-        name = f"held {holder} {until + 1:.0f}"
-        return SlicePermits(self._table, self._key, self.most, name, self._now)
-
-
-def _read_number(item: Item, name: str) -> int:
+def read_number(item: Item, name: str) -> int:
+    """A number of the item, 0 where it is not there. Raises LimitUnavailableError where it is none."""
     number = item.get(name, 0)
     if not isinstance(number, int):
         raise LimitUnavailableError(f"{name} of the limit's table is no number: delete the item")

@@ -20,7 +20,7 @@ from express_batch.errors import LimitUnavailableError
 from express_batch.observability import Observer
 from express_batch.partner_clock import MICROSECONDS
 from express_batch.partner_limit import LimitOptions, PartnerLimit, to_microseconds
-from express_batch.partner_permits import FEWEST, PartnerPermits, SlicePermits
+from express_batch.partner_permits import PartnerPermits, SlicePermits, Steps
 from express_batch.ports import LimitTable
 
 # Called again so early before its first slot, a slice is ready when that comes, after a cold start as well.
@@ -30,13 +30,13 @@ SHORTEST_WAIT_SECONDS = 1
 PERMIT_WAIT_SECONDS = 3
 # Permits lie idle until the first slot: a slice takes its first ones shortly before. Where too few are free, it waits
 # here for a while, since its slots go by if the state machine has it wait.
-PERMIT_LEAD_SECONDS = 0.2
+PERMIT_LEAD_SECONDS = 0.1
 PERMIT_PATIENCE_SECONDS = 1.0
 PERMIT_LOOK_SECONDS = 0.1
-# A slice takes and gives back the permits of so many seconds' calls at once, and has those of so many in hand.
-STEP_SECONDS = 0.2
-SLICES_SIDE_BY_SIDE = 32  # where no rate is set, so that nobody knows how many have their turn
-MARGIN_SECONDS = 0.06
+# Permits are taken for so many seconds' calls at once, or fewer, and before those of so many are left.
+STEP_SECONDS = 0.5
+MARGIN_SECONDS = 0.05
+HALF = 2  # of what is free, where no rate says how many slices have their turn
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,8 @@ class SliceLimit:
         if self._limit is not None:
             turn.slots = CallSlots(self._limit, turn.lease, users=users, until=to_microseconds(until))
         if turn.permits is not None:
-            step, most_at_once = self._steps(turn)
-            turn.call_permits = CallPermits(
-                turn.permits,
-                margin=1 if turn.lease is None else _count_slots(turn.lease, MARGIN_SECONDS),
-                step=step,
-                most_at_once=most_at_once,
-            )
+            margin = 1 if turn.lease is None else _count_slots(turn.lease, MARGIN_SECONDS)
+            turn.call_permits = CallPermits(turn.permits, self._steps(turn), margin=margin)
         turn.gate = CallGate(turn.slots, turn.call_permits, until=until, now=self._now)
         return turn.gate
 
@@ -208,24 +203,20 @@ class SliceLimit:
         if self._limit is not None and early > 0:
             self._pause(early)
             self._limit.look()
-        step, most_at_once = self._steps(turn)
-        wanted = min(turn.calls_in_flight, slice_.end - slice_.start, most_at_once)
+        steps, wanted = self._steps(turn), min(turn.calls_in_flight, slice_.end - slice_.start)
         is_likely = True
-        while not (is_likely and turn.permits.take(wanted, step)):
+        while not (is_likely and turn.permits.take(wanted, steps)):
             if turn.lease is None or self._now() > first + PERMIT_PATIENCE_SECONDS:
                 return False
             self._pause(PERMIT_LOOK_SECONDS)
             is_likely = turn.permits.can_take()
         return True
 
-    def _steps(self, turn: Turn) -> tuple[int, int]:
-        """How many permits are taken and given back at once; the most that are taken with a look at what is left."""
-        assert self._permits is not None
+    def _steps(self, turn: Turn) -> Steps:
         if turn.lease is None or self._limit is None:
-            return max(FEWEST, self._permits.most // SLICES_SIDE_BY_SIDE), turn.calls_in_flight
-        part = self._permits.most // (4 * self._limit.lanes.count)
-        step = max(FEWEST, min(part, _count_slots(turn.lease, STEP_SECONDS)))
-        return step, step
+            return Steps(turn.calls_in_flight, HALF)
+        # The slice before in the same lane still waits for its last answers.
+        return Steps(_count_slots(turn.lease, STEP_SECONDS), 2 * self._limit.lanes.count)
 
     def _take_lease(self, limit: PartnerLimit, slice_: Slice, until: float) -> Lease | None:
         users = slice_.end - slice_.start
