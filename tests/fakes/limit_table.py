@@ -1,7 +1,5 @@
 """A LimitTable in memory."""
 
-from collections.abc import Sequence
-
 from express_batch.errors import LimitUnavailableError
 from express_batch.ports import Item
 
@@ -33,21 +31,33 @@ class MemoryTable:
         self.items[key][name] = number + by
         return True, before
 
-    def exchange(self, key: str, values: Item, *, name: str, seen: int | None, without: Sequence[str] = ()) -> bool:
+    def exchange(self, key: str, values: Item, *, name: str, seen: int | None) -> bool:
         self._answer()
         self.writes += 1
         if self.items.get(key, {}).get(name) != seen:
             return False
-        item = self.items.setdefault(key, {})
-        item.update(values)
-        for gone in without:
-            item.pop(gone, None)
+        self.items.setdefault(key, {}).update(values)
         return True
 
-    def remove(self, key: str, name: str) -> None:
+    def add(self, key: str, total: str, name: str, by: int, *, seen: int | None, most: int) -> tuple[bool, Item]:
         self._answer()
         self.writes += 1
-        self.items.get(key, {}).pop(name, None)
+        item = dict(self.items.get(key, {}))
+        held, own = item.get(total, 0), item.get(name)
+        assert isinstance(held, int)
+        if own != seen or (by > 0 and held + by > most):
+            return False, item
+        self.items[key] = item | {total: held + by, name: (seen or 0) + by}
+        return True, dict(self.items[key])
+
+    def drop(self, key: str, total: str, name: str, *, seen: int | None = None) -> None:
+        self._answer()
+        self.writes += 1
+        item = self.items.get(key, {})
+        own, held = item.get(name), item.get(total)
+        if isinstance(own, int) and isinstance(held, int) and seen in (None, own):
+            item[total] = held - own
+            del item[name]
 
     def _answer(self) -> None:
         if self.is_away:

@@ -33,6 +33,7 @@ class RecordingObserver(Observer):
         self.warnings: list[tuple[str, dict[str, Any]]] = []
         self.metrics: dict[tuple[str, str | None], Any] = {}
         self.spans: dict[str, dict[str, Any]] = {}
+        self.open_spans: list[str] = []
         self.calls: list[SlowCall] = []
         self.told: list[tuple[str | None, str, dict[str, Any]]] = []
 
@@ -50,7 +51,11 @@ class RecordingObserver(Observer):
 
     @contextmanager
     def span(self, name: str) -> Iterator[Span]:
-        yield _Span(self.spans.setdefault(name, {}))
+        self.open_spans.append(name)
+        try:
+            yield _Span(self.spans.setdefault(name, {}))
+        finally:
+            self.open_spans.pop()
 
     def add_calls(self, calls: Sequence[SlowCall]) -> None:
         self.calls.extend(calls)

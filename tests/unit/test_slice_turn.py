@@ -155,7 +155,8 @@ def test_slice_calls_with_the_permits_that_are_free_and_gives_them_back() -> Non
     assert isinstance(turn, Turn)
     assert (turn.calls_in_flight, turn.lease) == (150, None)
     assert limit.open_gate(turn, Slice(RUN, 0, 0, 250), 50.0) is None
-    limit.end_turn(turn, Slice(RUN, 0, 0, 250), RecordingObserver())
+    with limit.hold(turn, Slice(RUN, 0, 0, 250), RecordingObserver()):
+        assert "held request-0" in world.table.items["loyalty#in-flight"]
     assert world.table.items["loyalty#in-flight"] == {"changes": 1}
 
 
@@ -185,10 +186,10 @@ def test_permits_that_cannot_be_given_back_fail_nobody() -> None:
     assert limit is not None
     turn = world.take(0)
     assert isinstance(turn, Turn)
-    world.table.is_away = True
     observer = RecordingObserver()
 
-    limit.end_turn(turn, Slice(RUN, 0, 0, 250), observer)
+    with limit.hold(turn, Slice(RUN, 0, 0, 250), observer):
+        world.table.is_away = True
 
     assert observer.warnings == [("permits not given back", {"reason": "DynamoDB does not answer"})]
 

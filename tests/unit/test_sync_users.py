@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -398,6 +399,44 @@ def test_permits_are_given_back_when_the_slice_fails() -> None:
         stage.sync()
 
     assert table.items["loyalty#in-flight"] == {"changes": 1}
+
+
+@pytest.mark.parametrize("end", [6, 11])
+def test_permits_are_given_back_when_the_chunk_cannot_be_read_or_ends_before_the_slice(end: int) -> None:
+    stage, table = Stage(), MemoryTable()
+    stage.limit = limited(table, calls_in_flight=3)
+    if end == 6:
+        stage.store.put(chunk_key(RUN, 3), b"nonsense")
+
+    with pytest.raises(ChunkUnreadableError):
+        stage.sync(end=end)
+
+    assert table.items["loyalty#in-flight"] == {"changes": 1}
+
+
+def test_taking_slots_is_told_by_itself_and_not_as_reading_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a table that takes three seconds for each request
+    stage, moment = Stage(), 100.0
+    spans: list[str] = []
+
+    class SlowTable(MemoryTable):
+        def _answer(self) -> None:
+            nonlocal moment
+            moment += 3.0
+            spans.extend(stage.observer.open_spans)
+
+    clock = SimpleNamespace(time=time.time, time_ns=time.time_ns, monotonic=lambda: moment)
+    monkeypatch.setattr("express_batch.sync_users.time", clock)
+    table = SlowTable()
+    stage.limit = limited(table, calls_per_second=500)
+
+    stage.sync()
+
+    assert "take turn" in spans
+    assert "read chunk" not in spans
+    line = stage.observer.line("slice synced")
+    assert line["turn_seconds"] == 3.0 * spans.count("take turn")
+    assert line["read_seconds"] == 0.0
 
 
 def test_nobody_is_called_and_the_slice_is_repeated_when_the_table_is_away() -> None:

@@ -1,171 +1,135 @@
-"""The gate before a partner: each request of a slice waits here for its slot, and none goes out without one."""
+"""The gate before a partner: each request of a slice waits here for its permit and its slot, and none goes out without.
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+The permit comes first: it can wait for a slot, and a slot that waits for a permit goes by.
+"""
+
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from express_batch.call_lanes import Lease
-from express_batch.errors import LimitReachedError, LimitUnavailableError
+from express_batch.call_permits import CallPermits
+from express_batch.call_slots import CallSlots
 from express_batch.job_contract import PartnerApi
-from express_batch.partner_clock import LOOK_MICROSECONDS, MICROSECONDS
-from express_batch.partner_limit import PartnerLimit, to_microseconds
 from express_batch.stopping import Stopping
 
-# A request that would go out later than this after its slot takes a later one: what a busy or frozen environment was
-# kept from sending must not go out at once, on top of what others send then.
-LATE_MICROSECONDS = 40_000
-# Repeats and late requests ask for further slots together.
-GATHER_SECONDS = 0.05
-NO_SLOT = "the partner's rate leaves no call in the time there is: see CallsPerSecond"
-
-
-@dataclass
-class GateTally:
-    """What waiting came to, for the slice's log line."""
-
-    requests: int = 0
-    most_in_flight: int = 0
-    forfeited: int = 0  # slots that went by unused
-    further_leases: int = 0
-    waited_seconds: float = 0.0  # of all requests together
-    problem: str | None = None  # the table did not answer while the slice called
+# A permit that waits for a slot further off than this is another call's meanwhile.
+FAR_SECONDS = 0.5
+NEAR_SECONDS = 0.1
 
 
 class CallGate:
-    """The slots of one slice, none without a lease. `until`: when its calls have to end, by the wall clock."""
+    """What lets a slice's requests out until `until`, in seconds since 1970.
 
-    def __init__(self, limit: PartnerLimit, lease: Lease | None, *, users: int, until: int) -> None:
-        self.tally = GateTally()
-        self._limit = limit
-        self._slots = deque(() if lease is None else lease.slots())
+    Where no rate is set there are no `slots`, and no `permits` where calls in flight are not limited.
+    """
+
+    def __init__(
+        self,
+        slots: CallSlots | None,
+        permits: CallPermits | None,
+        *,
+        until: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._slots = slots
+        self._permits = permits
         self._until = until
-        self._users_left = users  # for whom nobody has asked so far
-        self._wanting = 0
+        self._now = now
         self._in_flight = 0
-        self._turn = asyncio.Lock()
-        self._refusal = NO_SLOT if lease is None else None
-        self._telling: set[asyncio.Task[None]] = set()
+        self.most_in_flight = 0
 
     async def admit(self, api: PartnerApi, stopping: Stopping) -> "AdmittedApi":
-        """The partner as one call of the job sees it, when its first request may go out.
+        """The partner as one call of the job sees it, when its first request may go out. It has to be closed.
 
-        Raises LimitReachedError when no slot comes in time, and StoppedError.
+        Raises LimitReachedError when that does not come in time, and StoppedError.
         """
-        self._users_left = max(0, self._users_left - 1)
-        await self.wait(stopping)
+        await self.wait(stopping, is_first=True)
         return AdmittedApi(api, self, stopping)
 
-    async def wait(self, stopping: Stopping) -> None:
-        """Return when the next request may go out."""
-        asked = self._limit.now()
+    async def wait(self, stopping: Stopping, *, is_first: bool = False) -> None:
+        """Return when the next request may go out; `leave` has to follow."""
+        began, slot, slots = self._now(), None, self._slots
         while True:
-            slot = await self._claim()
-            while (left := self._limit.clock.when(slot) - self._limit.now()) > 0:
-                if self._limit.now() + left >= self._until:
-                    raise LimitReachedError(NO_SLOT)
-                # In parts, since the clock may be slowed down meanwhile.
-                await stopping.sleep(min(left, LOOK_MICROSECONDS) / MICROSECONDS)
-            # Once round the loop and again, as the request itself will have to: a new environment that opens its
-            # connections, or one with too little CPU, would send late what was let through in time.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            if self._limit.clock.when(slot) - self._limit.now() >= -LATE_MICROSECONDS:
-                break
-            self.tally.forfeited += 1
-        self.tally.requests += 1
-        self.tally.waited_seconds += (self._limit.now() - asked) / MICROSECONDS
+            if self._permits is not None:
+                await self._permits.enter(stopping, self._until - self._now())
+            try:
+                if slots is None:
+                    return
+                if slot is None:
+                    if is_first:
+                        slots.begin_user()
+                    slot, is_first = await slots.claim(), False
+                if self._permits is None or slots.seconds_until(slot) < FAR_SECONDS:
+                    if await slots.reach(slot, stopping):
+                        slots.tally.waited_seconds += self._now() - began
+                        return
+                    slot = None
+            except BaseException:
+                self.leave()
+                raise
+            self.leave()
+            if slot is not None:
+                await slots.come_near(slot, stopping, seconds=NEAR_SECONDS)
+
+    def leave(self) -> None:
+        """The request has ended, or will not be sent."""
+        if self._permits is not None:
+            self._permits.leave()
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
         """Count a request while it is on its way."""
-        self._in_flight += 1
-        self.tally.most_in_flight = max(self.tally.most_in_flight, self._in_flight)
+        self._count(1)
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
             yield
         finally:
-            self._in_flight -= 1
+            self._count(-1)
 
     def report_throttled(self, began_seconds_ago: float, retry_after_seconds: float | None) -> None:
-        """Let everybody know of a 429. One report is under way at a time: those of one burst say the same."""
-        if self._telling:
-            return
-        began = self._limit.now() - to_microseconds(began_seconds_ago)
-        retry_after = to_microseconds(retry_after_seconds or 0.0)
-        task = asyncio.ensure_future(self._run(self._limit.tell_throttled, began, retry_after))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        """Let everybody know of a 429, where a rate is set."""
+        if self._slots is not None:
+            self._slots.report_throttled(began_seconds_ago, retry_after_seconds)
 
-    async def follow_clock(self) -> None:
-        """Look at the clock about once a second, for as long as the slice calls."""
-        while True:
-            await asyncio.sleep(LOOK_MICROSECONDS / MICROSECONDS)
-            await self._run(self._limit.look)
+    def watch(self) -> list[Coroutine[Any, Any, None]]:
+        """What has to run for as long as the slice calls."""
+        watchers = [] if self._slots is None else [self._slots.follow_clock()]
+        return watchers if self._permits is None else [*watchers, self._permits.keep()]
 
     async def end(self) -> None:
         """Finish what is under way."""
-        await asyncio.gather(*self._telling)
+        if self._slots is not None:
+            await self._slots.end()
 
-    async def _claim(self) -> int:
-        """The next slot that is not past."""
-        while True:
-            past = self._limit.clock.read(self._limit.now() - LATE_MICROSECONDS)
-            while self._slots and self._slots[0] < past:
-                self._slots.popleft()
-                self.tally.forfeited += 1
-            if self._slots:
-                return self._slots.popleft()
-            await self._take_more()
-
-    async def _take_more(self) -> None:
-        self._wanting += 1
-        try:
-            async with self._turn:
-                if self._slots:
-                    return
-                if self._refusal is None:
-                    await asyncio.sleep(GATHER_SECONDS)
-                    await self._lease_more(max(self._wanting, self._users_left))
-                if self._refusal is not None:
-                    raise LimitReachedError(self._refusal)
-        finally:
-            self._wanting -= 1
-
-    async def _lease_more(self, calls: int) -> None:
-        try:
-            lease = await asyncio.to_thread(self._limit.take_more, calls, until=self._until)
-        except LimitUnavailableError as error:
-            self._refusal = self.tally.problem = str(error)
-            return
-        if lease is None:
-            self._refusal = NO_SLOT
-            return
-        self.tally.further_leases += 1
-        self._slots.extend(lease.slots())
-
-    async def _run(self, work: Callable[..., None], *arguments: int) -> None:
-        """The slots that a slice has are its own, whether the table answers or not."""
-        try:
-            await asyncio.to_thread(work, *arguments)
-        except LimitUnavailableError as error:
-            self.tally.problem = str(error)
+    def _count(self, change: int) -> None:
+        self._in_flight += change
+        if self._permits is not None:
+            self._permits.note_in_flight(change)
 
 
 class AdmittedApi:
-    """A PartnerApi whose first request has its slot; each further one of the same call waits for its own."""
+    """A PartnerApi whose first request has been let out; each further one of the same call waits by itself."""
 
     def __init__(self, api: PartnerApi, gate: CallGate, stopping: Stopping) -> None:
         self._api = api
         self._gate = gate
         self._stopping = stopping
-        self._has_slot = True
+        self._is_let_out = True
 
     async def get_json(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
-        """What the partner answers. Raises LimitReachedError where no slot comes in time."""
-        has_slot, self._has_slot = self._has_slot, False
-        if not has_slot:
+        """What the partner answers. Raises LimitReachedError where the request may not go out in time."""
+        is_let_out, self._is_let_out = self._is_let_out, False
+        if not is_let_out:
             await self._gate.wait(self._stopping)
-        with self._gate.in_flight():
-            return await self._api.get_json(path, headers)
+        try:
+            with self._gate.in_flight():
+                return await self._api.get_json(path, headers)
+        finally:
+            self._gate.leave()
+
+    def close(self) -> None:
+        """The job's call has ended, perhaps without a request."""
+        if self._is_let_out:
+            self._is_let_out = False
+            self._gate.leave()

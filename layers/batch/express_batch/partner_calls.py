@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from express_batch.call_gate import CallGate
+from express_batch.call_gate import AdmittedApi, CallGate
 from express_batch.call_tally import CallTally
 from express_batch.errors import (
     ApiThrottledError,
@@ -105,7 +105,7 @@ async def fetch_slice(
         if circuit is not None and not is_open:
             watchers.append(asyncio.ensure_future(stopping.follow_circuit(circuit)))
         if gate is not None:
-            watchers.append(asyncio.ensure_future(gate.follow_clock()))
+            watchers.extend(asyncio.ensure_future(work) for work in gate.watch())
         _, late = await asyncio.wait(workers, timeout=max(0.0, seconds_left))
         for worker in late:
             worker.cancel()
@@ -183,12 +183,12 @@ class _SliceCaller:
         called_at: float | None = None
         while True:
             self._stopping.check()
-            api = self._api if self._gate is None else await self._gate.admit(self._api, self._stopping)
+            admitted = None if self._gate is None else await self._gate.admit(self._api, self._stopping)
             tally.calls += 1
             started = self._clock()
             called_at = started if called_at is None else called_at
             try:
-                answer = await self._job.call_api(api, user)
+                answer = await self._call(user, admitted)
             except PartnerApiError as error:
                 tally.add_error(user, started, self._clock(), error)
                 self._note(user, called_at, error)
@@ -216,6 +216,14 @@ class _SliceCaller:
                 tally.add_answer(user, started, self._clock())
                 self._note(user, called_at, None)
                 return self._make_row(user, answer)
+
+    async def _call(self, user: User, admitted: AdmittedApi | None) -> object:
+        if admitted is None:
+            return await self._job.call_api(self._api, user)
+        try:
+            return await self._job.call_api(admitted, user)
+        finally:
+            admitted.close()
 
     def _note(self, user: User, called_at: float, error: PartnerApiError | None) -> None:
         if self._circuit is not None and self._circuit.note(user.user_id, called_at, self._clock(), error):

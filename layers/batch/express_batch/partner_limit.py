@@ -14,7 +14,6 @@ from typing import Any, Self
 from express_batch.call_lanes import Lanes, Lease
 from express_batch.errors import InvalidEventError, LimitUnavailableError
 from express_batch.partner_clock import MICROSECONDS, PartnerClock
-from express_batch.partner_permits import FEWEST
 from express_batch.ports import Item, LimitTable
 
 MAX_RATE = 1_000_000
@@ -28,7 +27,6 @@ ATTEMPTS = 10  # each further one means that another environment has just begun 
 SLICE_WEIGHT = 0.3
 MOST_CALLS_A_USER = 3.0
 MOST_FORFEITED = 0.05  # of the users; more is a busy environment, for which no slots are kept
-SPARE_IN_FLIGHT = 1.5  # of what a slice had in flight at most, for the next one
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,11 @@ class PartnerLimit:
         self._seen_at = 0
         self._lock = threading.Lock()
         self._calls_a_user = 1.0
-        self._most_in_flight: int | None = None
 
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
 
-        In `lane`, or in one that was free sooner by a whole slice when this environment looked last.
+        In `lane`, or in one that was free sooner by several slices when this environment looked last.
         Raises LimitUnavailableError.
         """
         calls = max(users, round(users * self._calls_a_user))
@@ -93,23 +90,11 @@ class PartnerLimit:
         lane = self.lanes.soonest(self._item, self.clock.read(self.now()), calls)
         return self._take(lane, calls, until, REPEAT_LEAD_MICROSECONDS)
 
-    def learn(self, users: int, *, requests: int, forfeited: int, in_flight: int) -> None:
+    def learn(self, users: int, *, requests: int, forfeited: int) -> None:
         """Remember what a slice needed."""
         used = requests + min(forfeited, MOST_FORFEITED * users)
         seen = min(MOST_CALLS_A_USER, max(1.0, used / users))
         self._calls_a_user += SLICE_WEIGHT * (seen - self._calls_a_user)
-        self._most_in_flight = in_flight
-
-    def expect_in_flight(self, most: int) -> int:
-        """The calls that a slice is likely to have in flight, where all together have `most`.
-
-        At most half of its lane's part, since the slice before may still wait for its last answers; all of that where
-        no slice has told how many it needed: with too few its slots would go by.
-        """
-        part = -(-most // (2 * self.lanes.count))
-        if self._most_in_flight is None:
-            return part
-        return min(part, max(FEWEST, round(SPARE_IN_FLIGHT * self._most_in_flight)))
 
     def look(self) -> None:
         """Learn how the clock runs by now, and let it recover where it is time. Raises LimitUnavailableError."""

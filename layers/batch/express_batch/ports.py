@@ -82,10 +82,18 @@ class LimitTable(Protocol):
         """Add `by` to a number that lies between the two. Whether it did, and the item as it was before."""
         ...
 
-    def exchange(self, key: str, values: Item, *, name: str, seen: int | None, without: Sequence[str] = ()) -> bool:
-        """Set `values` and take those of `without` away, while the number `name` is still `seen` (None: not there)."""
+    def exchange(self, key: str, values: Item, *, name: str, seen: int | None) -> bool:
+        """Set `values` while the number `name` is still `seen` (None: not there)."""
         ...
 
-    def remove(self, key: str, name: str) -> None:
-        """Take one attribute away."""
+    def add(self, key: str, total: str, name: str, by: int, *, seen: int | None, most: int) -> tuple[bool, Item]:
+        """Add `by` to the numbers `total` and `name` at once.
+
+        While `name` is still `seen` (None: not there) and, where `by` is above 0, the total stays within `most`.
+        Whether it did, and the item as it is then.
+        """
+        ...
+
+    def drop(self, key: str, total: str, name: str, *, seen: int | None = None) -> None:
+        """Take `name` away and its number off `total`; where it is `seen` alone, if that is given."""
         ...

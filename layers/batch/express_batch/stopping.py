@@ -66,6 +66,16 @@ class Stopping:
         if self._stopped.is_set():
             raise self._error(f"{REASONS[self._error]} before this user's call began: redrive the run")
 
+    async def wait_for(self, future: "asyncio.Future[None]", seconds: float) -> None:
+        """Return when it is done or the time is over. Raises StoppedError or CircuitOpenError as `sleep` does."""
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        either: set[asyncio.Future[Any]] = {stopped, future}
+        try:
+            await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        self.check()
+
     async def sleep(self, seconds: float) -> None:
         """Sleep before a repeat. Raises StoppedError or CircuitOpenError as soon as calls are stopped."""
         try:

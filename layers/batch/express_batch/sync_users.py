@@ -5,6 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.errors import ChunkUnreadableError
 from express_batch.failures import UserFailure, write_user_failures
-from express_batch.job_contract import Job, PartnerApi
+from express_batch.job_contract import Job, PartnerApi, User
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
 from express_batch.partner_circuit import PartnerCircuit
@@ -72,32 +73,28 @@ def sync_users(
     """
     started_at, started = time.time(), time.monotonic()
     turn = Turn(calls_in_flight)
-    with observer.span("read chunk"), ThreadPoolExecutor(2) as readers:
-        # Side by side, so that the looks at switch and circuit take no time of their own.
+    with ThreadPoolExecutor(2) as readers, ExitStack() as held:
+        # Side by side with the chunk, so that the looks at switch and circuit take no time of their own.
         asked = None if switch is None else readers.submit(switch.is_on)
         looked = None if circuit is None else readers.submit(circuit.begin, slice_.run_id)
-        if limit is not None and not _says_yes(asked) and not _says_yes(looked):
-            taken = _take_turn(limit, slice_, invocation, calls_in_flight)
-            if isinstance(taken, Wait):
-                observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
-                return taken.to_output()
-            turn = taken
-        users = chunks.read(slice_.run_id, slice_.chunk)
-    if slice_.end > len(users):
-        raise ChunkUnreadableError(
-            f"chunk {slice_.chunk} of run {slice_.run_id} has {len(users)} users, the slice ends at {slice_.end}: "
-            "start a new run"
-        )
-    read = time.monotonic()
+        if limit is not None:
+            if not _says_yes(asked) and not _says_yes(looked):
+                with observer.span("take turn"):
+                    taken = _take_turn(limit, slice_, invocation, calls_in_flight)
+                if isinstance(taken, Wait):
+                    observer.log("slice waits", start=slice_.start, end=slice_.end, wait_seconds=taken.seconds)
+                    return taken.to_output()
+                turn = taken
+            held.enter_context(limit.hold(turn, slice_, observer))
+        taken_at = time.monotonic()
+        users = _read_users(slice_, chunks, observer)
+        is_stopped, is_open = _says_yes(asked), _says_yes(looked)
+        read = time.monotonic()
 
-    with observer.span("call partner API") as span:
-        slowest: list[SlowCall] = []
-
-        async def call(api: PartnerApi) -> SliceAnswers:
-            tally = CallTally(observer.traced_calls)
+        async def call(api: PartnerApi, tally: CallTally) -> SliceAnswers:
             seconds = _seconds_for_calls(slice_, invocation.seconds_left - (time.monotonic() - started), stream)
-            answers = await fetch_slice(
-                users[slice_.start : slice_.end],
+            return await fetch_slice(
+                users,
                 first_position=slice_.start,
                 job=job,
                 api=api,
@@ -106,21 +103,13 @@ def sync_users(
                 now_microseconds=lambda: time.time_ns() // 1000,
                 tally=tally,
                 switch=switch,
-                is_stopped=_says_yes(asked),
+                is_stopped=is_stopped,
                 circuit=circuit,
-                is_open=_says_yes(looked),
+                is_open=is_open,
                 gate=None if limit is None else limit.open_gate(turn, slice_, seconds),
             )
-            slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
-            return answers
 
-        try:
-            answers = partner.run(call)
-        finally:
-            if limit is not None:
-                limit.end_turn(turn, slice_, observer)
-        span.describe(calls=answers.tally.latency.summary())
-        observer.add_calls(slowest)
+        answers = _call_partner(partner, call, observer)
     called = time.monotonic()
     if switch is not None:
         switch.tell_problem(observer)
@@ -153,7 +142,8 @@ def sync_users(
         **_describe_answers(answers, observer),
         started_at=started_at,
         ended_at=time.time(),
-        read_seconds=round(read - started, 6),
+        turn_seconds=round(taken_at - started, 6),
+        read_seconds=round(read - taken_at, 6),
         call_seconds=round(called - read, 6),
         send_seconds=round(sent - called, 6),
         records=len(entries),
@@ -173,6 +163,37 @@ def _take_turn(limit: SliceLimit, slice_: Slice, invocation: Invocation, calls_i
         seconds_left=invocation.seconds_left,
         waits_until=None if slice_.deadline is None else slice_.deadline - SENDING_SECONDS,
     )
+
+
+def _read_users(slice_: Slice, chunks: ChunkCache, observer: Observer) -> Sequence[User]:
+    with observer.span("read chunk"):
+        users = chunks.read(slice_.run_id, slice_.chunk)
+    if slice_.end > len(users):
+        raise ChunkUnreadableError(
+            f"chunk {slice_.chunk} of run {slice_.run_id} has {len(users)} users, the slice ends at {slice_.end}: "
+            "start a new run"
+        )
+    return users[slice_.start : slice_.end]
+
+
+def _call_partner(
+    partner: PartnerApiRunner,
+    call: Callable[[PartnerApi, CallTally], Coroutine[Any, Any, SliceAnswers]],
+    observer: Observer,
+) -> SliceAnswers:
+    slowest: list[SlowCall] = []
+
+    async def call_and_tell(api: PartnerApi) -> SliceAnswers:
+        tally = CallTally(observer.traced_calls)
+        answers = await call(api, tally)
+        slowest.extend(tally.slowest(asyncio.get_running_loop().time()))
+        return answers
+
+    with observer.span("call partner API") as span:
+        answers = partner.run(call_and_tell)
+        span.describe(calls=answers.tally.latency.summary())
+        observer.add_calls(slowest)
+    return answers
 
 
 def _says_yes(look: Future[bool] | None) -> bool:

@@ -98,7 +98,7 @@ TARGETS = (
         ),
         (StreamUnavailableError, ClientError),
         (
-            "express_batch.adapters.kinesis_requests:_read_document",
+            "express_batch.adapters.aws_requests:read_document",
             "express_batch.adapters.kinesis_stream:KinesisStream._put_once",
         ),
     ),
@@ -113,7 +113,7 @@ TARGETS = (
             b'400 {"__type":"com.amazonaws.dynamodb#ConditionalCheckFailedException","Item":{"changes":{"N":"1"}}}',
         ),
         (LimitUnavailableError,),
-        ("express_batch.adapters.dynamodb_table:_read_document",),
+        ("express_batch.adapters.aws_requests:read_document",),
     ),
     Target(
         "list-of-objects",

@@ -7,7 +7,7 @@ session below them cost a tenth of that (docs/adr/0007).
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -16,6 +16,7 @@ from botocore.exceptions import ResponseStreamingError
 from botocore.httpsession import URLLib3Session
 
 from express_batch.errors import SettingsError
+from express_batch.outside_json import decode_json
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
 
@@ -50,6 +51,15 @@ class AwsRequests:
         if expected is not None and int(expected) != len(content):
             raise ResponseStreamingError(error=f"{len(content)} of {expected} bytes")
         return AwsAnswer(response.status_code, content, response.headers)
+
+
+def read_document(answer: bytes) -> dict[str, Any]:
+    """The JSON object that an answer's body is; empty where it is none, as of a proxy on the way."""
+    try:
+        document = decode_json(answer)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def find_endpoint(service: str) -> str | None:

@@ -4,15 +4,14 @@ import json
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
+from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region, read_document
 from express_batch.errors import LimitUnavailableError
-from express_batch.outside_json import decode_json
 from express_batch.ports import Item
 
 # The protocol of https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
@@ -65,26 +64,52 @@ class DynamoDbTable:
         )
         return done, _decode(answer.get("Attributes" if done else "Item"))
 
-    def exchange(self, key: str, values: Item, *, name: str, seen: int | None, without: Sequence[str] = ()) -> bool:
-        """Set `values` and take those of `without` away, while the number `name` is still `seen` (None: not there)."""
-        names = {"#seen": name} | {f"#set{number}": name for number, name in enumerate(values)}
-        gone = {f"#gone{number}": name for number, name in enumerate(without)}
-        expression = "SET " + ", ".join(f"#set{number} = :set{number}" for number in range(len(values)))
-        if gone:
-            expression += " REMOVE " + ", ".join(gone)
+    def exchange(self, key: str, values: Item, *, name: str, seen: int | None) -> bool:
+        """Set `values` while the number `name` is still `seen` (None: not there)."""
         given = {f":set{number}": value for number, value in enumerate(values.values())}
         done, _ = self._update(
             key,
-            expression,
+            "SET " + ", ".join(f"#set{number} = :set{number}" for number in range(len(values))),
             condition="attribute_not_exists(#seen)" if seen is None else "#seen = :seen",
-            names=names | gone,
+            names={"#seen": name} | {f"#set{number}": name for number, name in enumerate(values)},
             values=given if seen is None else given | {":seen": seen},
         )
         return done
 
-    def remove(self, key: str, name: str) -> None:
-        """Take one attribute away."""
-        self._update(key, "REMOVE #name", names={"#name": name})
+    def add(self, key: str, total: str, name: str, by: int, *, seen: int | None, most: int) -> tuple[bool, Item]:
+        """Add `by` to the numbers `total` and `name` at once.
+
+        While `name` is still `seen` (None: not there) and, where `by` is above 0, the total stays within `most`.
+        Whether it did, and the item as it is then.
+        """
+        condition = "attribute_not_exists(#name)" if seen is None else "#name = :seen"
+        values = {":by": by} if seen is None else {":by": by, ":seen": seen}
+        if by > 0:
+            condition += " AND (attribute_not_exists(#total) OR #total <= :left)"
+            values[":left"] = most - by
+        done, answer = self._update(
+            key,
+            "ADD #total :by, #name :by",
+            condition=condition,
+            names={"#total": total, "#name": name},
+            values=values,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        return done, _decode(answer.get("Attributes" if done else "Item"))
+
+    def drop(self, key: str, total: str, name: str, *, seen: int | None = None) -> None:
+        """Take `name` away and its number off `total`; where it is `seen` alone, if that is given."""
+        # An operand may be an attribute, as it is before the update
+        # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html).
+        self._update(
+            key,
+            "SET #total = #total - #name REMOVE #name",
+            condition="attribute_exists(#total) AND "
+            + ("attribute_exists(#name)" if seen is None else "#name = :seen"),
+            names={"#total": total, "#name": name},
+            values=None if seen is None else {":seen": seen},
+        )
 
     def _get(self, key: str, *, consistent: bool) -> Item:
         _, answer = self._send("GetItem", {"Key": _encode({_KEY: key}), "ConsistentRead": consistent})
@@ -119,7 +144,7 @@ class DynamoDbTable:
             except BotoCoreError as error:
                 problem, cause = f"cannot be reached ({type(error).__name__})", error
             else:
-                document, cause = _read_document(answer), None
+                document, cause = read_document(answer), None
                 if status < 300:
                     return True, document
                 code = str(document.get("__type", status)).rpartition("#")[2]
@@ -150,11 +175,3 @@ def _decode(item: object) -> Item:
         elif isinstance(text, str):
             values[name] = text
     return values
-
-
-def _read_document(answer: bytes) -> dict[str, Any]:
-    try:
-        document = decode_json(answer)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -7,8 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
-from express_batch.outside_json import decode_json
+from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region, read_document
 
 # The protocol of https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 _HEADERS = {"X-Amz-Target": "Kinesis_20131202.PutRecords", "Content-Type": "application/x-amz-json-1.1"}
@@ -29,7 +28,7 @@ class KinesisRequests:
         ]
         body = json.dumps({"StreamName": StreamName, "Records": records}).encode()
         status, answer, _ = self._requests.send("POST", self._url, body, _HEADERS)
-        document = _read_document(answer)
+        document = read_document(answer)
         if status >= 300:
             code = str(document.get("__type", status)).rpartition("#")[2]
             message = str(document.get("message", document.get("Message", "")))
@@ -37,14 +36,6 @@ class KinesisRequests:
                 {"Error": {"Code": code, "Message": message}, "ResponseMetadata": _metadata(status)}, "PutRecords"
             )
         return document
-
-
-def _read_document(answer: bytes) -> dict[str, Any]:
-    try:
-        document = decode_json(answer)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _metadata(status: int) -> Any:
