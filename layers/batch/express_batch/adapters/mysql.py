@@ -33,11 +33,16 @@ ROW_CODES = {
     ER.TRUNCATED_WRONG_VALUE,
     ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
     ER.DATA_TOO_LONG,
+    ER.WRONG_VALUE_FOR_TYPE,
+    ER.CANT_CREATE_GEOMETRY_OBJECT,
     1690,  # a number out of range in an expression
     3140,  # invalid JSON
     3819,  # a CHECK constraint, MySQL
     ER.CONSTRAINT_FAILED,  # a CHECK constraint, MariaDB
 }
+# A trigger of the team's refuses the row, by whatever number: "45" is the class of unhandled user-defined exceptions
+# (https://dev.mysql.com/doc/refman/8.4/en/signal.html).
+SIGNAL_CLASS = "45"
 TABLE_CODES = {
     ER.NO_SUCH_TABLE,
     ER.BAD_FIELD_ERROR,
@@ -46,7 +51,9 @@ TABLE_CODES = {
     ER.TABLEACCESS_DENIED_ERROR,
     ER.COLUMNACCESS_DENIED_ERROR,
 }
-# The server refuses everybody for now: too many connections, shutting down, read-only after a failover.
+# The server, or the proxy before it, refuses everybody for now: too many connections, shutting down, read-only after a
+# failover. 9501, no connection within ConnectionBorrowTimeout, and 1105 are RDS Proxy's, and come in answer to a
+# statement (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html).
 SERVER_CODES = {
     ER.CON_COUNT_ERROR,
     ER.TOO_MANY_USER_CONNECTIONS,
@@ -56,9 +63,19 @@ SERVER_CODES = {
     ER.QUERY_INTERRUPTED,
     ER.RECORD_FILE_FULL,
     ER.DISK_FULL,
+    ER.ERROR_ON_WRITE,
+    ER.GET_ERRNO,  # the storage engine's own, such as a full disk
+    ER.ABORTING_CONNECTION,
+    ER.NET_READ_ERROR,
+    ER.NET_READ_INTERRUPTED,
+    ER.NET_ERROR_ON_WRITE,
+    ER.NET_WRITE_INTERRUPTED,
+    ER.TABLE_DEF_CHANGED,  # a schema step came between two statements: "please retry transaction"
+    ER.UNKNOWN_ERROR,
     1836,  # running in read-only mode
     3169,  # the session was killed
     4031,  # disconnected after inactivity
+    9501,  # the proxy has no connection to give
 }
 
 
@@ -272,7 +289,8 @@ def _translated(statement: Callable[[], T]) -> T:
         return statement()
     except pymysql.err.Error as error:
         code = error.args[0] if error.args else 0
-        if code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
+        is_signal = (error.sqlstate or "").startswith(SIGNAL_CLASS)
+        if is_signal or code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
             raise RowRefusedError(code) from error
         if code in TABLE_CODES:
             raise TableMismatchError(code) from error
