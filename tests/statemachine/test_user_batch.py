@@ -271,6 +271,20 @@ def test_close_run_is_tried_again_when_the_database_is_away() -> None:
     assert attempts == 2
 
 
+def test_run_is_closed_when_lambda_has_no_room_for_close_run_for_a_while() -> None:
+    """The group's own slices, or another group's, may have taken the account's concurrency."""
+    refusals = 8
+
+    def throttle(event: Any) -> Any:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
+        return {"run_id": event["run_id"], "status": "COMPLETE", "users_missing": 0}
+
+    assert Batch(functions={"CloseRun": throttle}).run().status == "SUCCEEDED"
+
+
 def test_machine_ends_by_its_own_time_out_before_express_does() -> None:
     batch = Batch(functions={"CloseRun": sleeping(10_000)})
 
