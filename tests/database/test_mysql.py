@@ -288,6 +288,46 @@ def test_transaction_is_written_when_the_proxy_has_a_connection_again(database: 
     assert (read_users(probe), len(attempts)) == (["a"], 2)
 
 
+def test_transaction_waits_for_a_server_that_stays_read_only_when_it_has_patience(
+    server: Server, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a failover that leaves the connections: else a batch would use its retries up within a minute."""
+    monkeypatch.setattr("express_batch.adapters.mysql.time.sleep", lambda _: None)
+    attempts: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        attempts.append(1)
+        if len(attempts) <= 20:
+            tx.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290, MESSAGE_TEXT = 'read-only'")
+        add_user(tx, "a")
+
+    database = MysqlDatabase(server.settings, lambda: server.settings.database_password, patience_seconds=30)
+    database.run_transaction(work)
+    database.close()
+
+    assert (read_users(probe), len(attempts)) == (["a"], 21)
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 20.0])
+def test_transaction_says_unavailable_before_its_caller_is_ended_when_each_attempt_waits(
+    server: Server, probe: Probe, monkeypatch: pytest.MonkeyPatch, patience_seconds: float
+) -> None:
+    """GIVEN a proxy that answers after its ConnectionBorrowTimeout, 20 s: six of them outlast CloseRun's state."""
+    clock = [1000.0]
+    monkeypatch.setattr("express_batch.adapters.mysql.time.monotonic", lambda: clock[0])
+
+    def work(tx: Transaction) -> None:
+        clock[0] += 20
+        tx.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 9501, MESSAGE_TEXT = 'timed out'")
+
+    database = MysqlDatabase(
+        server.settings, lambda: server.settings.database_password, patience_seconds=patience_seconds
+    )
+    with pytest.raises(DatabaseUnavailableError, match="9501, 1 attempts"):
+        database.run_transaction(work)
+    database.close()
+
+
 def test_password_is_made_anew_for_each_connection(server: Server, probe: Probe) -> None:
     """A token lives 15 minutes, an environment for hours."""
     made: list[str] = []

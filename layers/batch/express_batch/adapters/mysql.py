@@ -22,6 +22,9 @@ T = TypeVar("T")
 # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html); PyMySQL's own bound is 1,024,000.
 MAX_STATEMENT_BYTES = 16_000
 TRANSACTION_ATTEMPTS = 6
+# A proxy without a connection lets each attempt wait for ConnectionBorrowTimeout. Whoever calls has a time-out, too: it
+# must hear that the database is away, and not be ended in the midst of a sixth wait.
+LONGEST_TRYING_SECONDS = 10.0
 FIRST_CONNECT_DELAY_SECONDS = 0.25
 LONGEST_CONNECT_DELAY_SECONDS = 3.0
 DEADLOCK_CODES = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
@@ -99,7 +102,7 @@ class MysqlDatabase:
     def __init__(
         self, settings: DatabaseSettings, make_password: Callable[[], str], *, patience_seconds: float = 0.0
     ) -> None:
-        """`patience_seconds` is how long a transaction waits for a database that takes no connection."""
+        """`patience_seconds` is how long a transaction waits for a database that takes no connection or no write."""
         self._settings = settings
         self._patience_seconds = patience_seconds
         self._make_password = make_password
@@ -118,6 +121,7 @@ class MysqlDatabase:
         give_up = asked + self._patience_seconds
         while True:
             attempt += 1
+            delay = random.uniform(0, min(LONGEST_CONNECT_DELAY_SECONDS, 0.05 * 2.0 ** min(attempt, 9)))  # noqa: S311
             try:
                 self._connect_patiently(give_up)
                 return self._run_once(work, asked)
@@ -125,18 +129,21 @@ class MysqlDatabase:
                 code = error.args[0] if error.args else 0
                 if code in DEADLOCK_CODES:
                     self._roll_back()
-                    problem = "lost every dead-lock"
+                    problem, is_last = "lost every dead-lock", attempt >= TRANSACTION_ATTEMPTS
                 elif self._is_broken(error, code):
                     self.close()
-                    problem = "does not keep a connection"
+                    problem, is_last = (
+                        "does not keep a connection",
+                        self._is_patience_over(attempt, time.monotonic() + delay - asked),
+                    )
                 else:
                     self.close()
                     raise
-                if attempt == TRANSACTION_ATTEMPTS:
+                if is_last:
                     raise DatabaseUnavailableError(
                         f"{self._address} {problem} (MySQL error {code}, {attempt} attempts)"
                     ) from error
-                time.sleep(random.uniform(0, 0.05 * 2.0**attempt))  # noqa: S311
+                time.sleep(delay)
             except BaseException:
                 self._roll_back()
                 raise
@@ -194,6 +201,11 @@ class MysqlDatabase:
                 delay = min(LONGEST_CONNECT_DELAY_SECONDS, 2 * delay)
             else:
                 return
+
+    def _is_patience_over(self, attempt: int, seconds: float) -> bool:
+        if seconds >= max(LONGEST_TRYING_SECONDS, self._patience_seconds):
+            return True
+        return attempt >= TRANSACTION_ATTEMPTS and seconds >= self._patience_seconds
 
     def _run_once(self, work: Callable[[Transaction], T], asked: float) -> T:
         connection = self._connect()
