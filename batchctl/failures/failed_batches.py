@@ -18,6 +18,7 @@ from batchctl.runs.figures import read_count
 # While a command looks at messages no other one gets them.
 HOLD_SECONDS = 300
 MOST_MESSAGES = 1_000
+UNKNOWN_CONDITION = "Unknown"
 _BATCH = 10  # of the queue's own batch operations
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Shard.html and API_SequenceNumberRange.html
 _SHARD_ID = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
@@ -104,17 +105,23 @@ def _release(client: Any, url: str, batches: Sequence[FailedBatch]) -> None:
 
 
 def parse_message(message: dict[str, Any]) -> FailedBatch:
-    """The message; one of another sender is kept as unreadable."""
+    """The message; one of another sender is kept as unreadable.
+
+    KinesisBatchInfo is all that it takes to put records again. Lambda documents the rest for a batch whose attempts are
+    over; what it says of one that grew too old before the function could be invoked at all is not written anywhere, so
+    either context may be absent or null.
+    """
     head = (message["MessageId"], message["ReceiptHandle"], message["Body"])
     try:
         document = decode_json(message["Body"])
-        context, batch = document["requestContext"], document["KinesisBatchInfo"]
+        context, batch = document.get("requestContext") or {}, document["KinesisBatchInfo"]
+        response = document.get("responseContext") or {}
         return FailedBatch(
             *head,
-            condition=str(context["condition"]),
-            function_error=_text(document.get("responseContext", {}).get("functionError")),
-            request_id=str(context["requestId"]),
-            attempts=read_count(context["approximateInvokeCount"]),
+            condition=_text(context.get("condition")) or UNKNOWN_CONDITION,
+            function_error=_text(response.get("functionError")),
+            request_id=_text(context.get("requestId")) or "",
+            attempts=read_count(context.get("approximateInvokeCount") or 0),
             shard_id=_name(_SHARD_ID, batch["shardId"]),
             start=_name(_SEQUENCE_NUMBER, batch["startSequenceNumber"]),
             end=_name(_SEQUENCE_NUMBER, batch["endSequenceNumber"]),

@@ -112,8 +112,9 @@ def _explain(batch: FailedBatch) -> str:
     if not batch.is_readable:
         return "the message is not the mapping's"
     error = f", last of all {batch.function_error}" if batch.function_error else ""
+    log = f"request {batch.request_id} in its log says why" if batch.request_id else "no request is named"
     return (
-        f"WriteRows was tried {batch.attempts} times{error}; request {batch.request_id} in its log says why; "
+        f"WriteRows was tried {batch.attempts} times{error}; {log}; "
         f"shard {batch.shard_id}, {batch.start} to {batch.end}"
     )
 

@@ -256,6 +256,78 @@ def test_listing_says_unavailable_when_its_connection_is_lost(database: MysqlDat
     assert list(database.stream_users("SELECT 1, 2")) == [User("1", "2")]
 
 
+# 9501 and 1105 are RDS Proxy's: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html
+REFUSES_EVERYBODY = [1040, 1053, 1105, 1161, 1290, 1412, 1836, 9501]
+
+
+@pytest.mark.parametrize("code", REFUSES_EVERYBODY)
+def test_database_is_unavailable_and_not_broken_when_a_proxy_or_a_failover_refuses_everybody(
+    database: MysqlDatabase, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The state machine repeats DatabaseUnavailableError alone: else a full proxy leaves a run without an account."""
+    monkeypatch.setattr("express_batch.adapters.mysql.time.sleep", lambda _: None)
+    refusal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'not now'"
+
+    with pytest.raises(DatabaseUnavailableError, match=str(code)):
+        database.run_transaction(lambda tx: tx.execute(refusal))
+    with pytest.raises(DatabaseUnavailableError, match=str(code)):
+        list(database.stream_users(f"BEGIN NOT ATOMIC {refusal}; END"))
+
+
+def test_transaction_is_written_when_the_proxy_has_a_connection_again(database: MysqlDatabase, probe: Probe) -> None:
+    attempts: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        attempts.append(1)
+        add_user(tx, "a")
+        if len(attempts) == 1:
+            tx.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 9501, MESSAGE_TEXT = 'timed out'")
+
+    database.run_transaction(work)
+
+    assert (read_users(probe), len(attempts)) == (["a"], 2)
+
+
+def test_transaction_waits_for_a_server_that_stays_read_only_when_it_has_patience(
+    server: Server, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a failover that leaves the connections: else a batch would use its retries up within a minute."""
+    monkeypatch.setattr("express_batch.adapters.mysql.time.sleep", lambda _: None)
+    attempts: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        attempts.append(1)
+        if len(attempts) <= 20:
+            tx.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290, MESSAGE_TEXT = 'read-only'")
+        add_user(tx, "a")
+
+    database = MysqlDatabase(server.settings, lambda: server.settings.database_password, patience_seconds=30)
+    database.run_transaction(work)
+    database.close()
+
+    assert (read_users(probe), len(attempts)) == (["a"], 21)
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 20.0])
+def test_transaction_says_unavailable_before_its_caller_is_ended_when_each_attempt_waits(
+    server: Server, probe: Probe, monkeypatch: pytest.MonkeyPatch, patience_seconds: float
+) -> None:
+    """GIVEN a proxy that answers after its ConnectionBorrowTimeout, 20 s: six of them outlast CloseRun's state."""
+    clock = [1000.0]
+    monkeypatch.setattr("express_batch.adapters.mysql.time.monotonic", lambda: clock[0])
+
+    def work(tx: Transaction) -> None:
+        clock[0] += 20
+        tx.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 9501, MESSAGE_TEXT = 'timed out'")
+
+    database = MysqlDatabase(
+        server.settings, lambda: server.settings.database_password, patience_seconds=patience_seconds
+    )
+    with pytest.raises(DatabaseUnavailableError, match="9501, 1 attempts"):
+        database.run_transaction(work)
+    database.close()
+
+
 def test_password_is_made_anew_for_each_connection(server: Server, probe: Probe) -> None:
     """A token lives 15 minutes, an environment for hours."""
     made: list[str] = []

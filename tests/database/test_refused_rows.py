@@ -107,6 +107,25 @@ def test_poisonous_row_is_refused_when_another_unique_key_has_its_value(database
         probe.query("DROP TABLE cards")
 
 
+@pytest.mark.parametrize("signal", ["SIGNAL SQLSTATE '45000'", "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 30001"])
+def test_row_that_a_trigger_of_the_team_refuses_costs_itself_alone(
+    database: MysqlDatabase, probe: Probe, signal: str
+) -> None:
+    probe.query(
+        "CREATE TRIGGER no_debts BEFORE INSERT ON loyalty_points FOR EACH ROW"
+        f" BEGIN IF NEW.points < 0 THEN {signal}; END IF; END"
+    )
+    try:
+        store = MemoryStore()
+
+        deliver(database, [make_record([points_row(0), points_row(1, points=-1), points_row(2)])], store)
+
+        assert read_reasons(store) == {(0, 1): "RowRefusedError"}
+        assert read_written(database) == {0: [0, 2]}
+    finally:
+        probe.query("DROP TRIGGER no_debts")
+
+
 def test_record_of_another_version_is_set_aside_without_blocking_its_neighbours(
     database: MysqlDatabase, probe: Probe
 ) -> None:

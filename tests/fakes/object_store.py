@@ -6,13 +6,18 @@ from express_batch.errors import StorageUnavailableError
 
 
 class MemoryStore:
-    """Objects by key. `broken` lists key prefixes whose writes fail as when S3 does not answer."""
+    """Objects by key. `broken` lists key prefixes whose writes fail as when S3 does not answer.
+
+    `unheard` lists keys whose next conditional write is done and answered by a refusal: the answer was lost, and the
+    adapter has sent the request again.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.broken: tuple[str, ...] = ()
+        self.unheard: set[str] = set()
 
     def put(self, key: str, body: bytes) -> None:
         if self.broken and key.startswith(self.broken):
@@ -24,7 +29,7 @@ class MemoryStore:
         if key in self.objects:
             return False
         self.put(key, body)
-        return True
+        return self._is_heard(key)
 
     def get(self, key: str) -> bytes | None:
         self.reads.append(key)
@@ -38,7 +43,12 @@ class MemoryStore:
         if key not in self.objects or version != f"{self.writes.count(key)}":
             return False
         self.put(key, body)
-        return True
+        return self._is_heard(key)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))
+
+    def _is_heard(self, key: str) -> bool:
+        heard = key not in self.unheard
+        self.unheard.discard(key)
+        return heard

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from emulator.errors import AwsError
 from tests.emulator.step_functions.doubles import FunctionError
 from tests.statemachine.user_batch import RUN_ID, Batch
 
@@ -66,6 +67,20 @@ def test_close_run_is_tried_again_when_the_database_is_away() -> None:
 
     assert Batch(functions={"CloseRun": refuse_once}).run().status == "SUCCEEDED"
     assert attempts == 2
+
+
+def test_run_is_closed_when_lambda_has_no_room_for_close_run_for_a_while() -> None:
+    """The group's own slices, or another group's, may have taken the account's concurrency."""
+    refusals = 8
+
+    def throttle(event: Any) -> Any:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
+        return {"run_id": event["run_id"], "status": "COMPLETE", "users_missing": 0}
+
+    assert Batch(functions={"CloseRun": throttle}).run().status == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("function", ["ListUsers", "CloseRun"])

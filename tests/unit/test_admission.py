@@ -104,6 +104,21 @@ def test_run_is_skipped_while_an_earlier_one_goes(group: Group) -> None:
     assert group.database.listings == 1
 
 
+@pytest.mark.parametrize("stops", [False, True])
+def test_account_of_a_run_stays_when_an_attempt_at_its_listing_that_was_taken_for_dead_is_refused(
+    group: Group, stops: bool
+) -> None:
+    group.start()
+    group.store.put(closed_key(RUN), b'{"status": "PARTIAL", "failed_by_reason": {"StoppedError": 3}}')
+    group.start(NEXT)
+    if stops:
+        group.store.put(STOP_KEY, b"{}")
+
+    assert group.start()["started"] is False
+
+    assert group.account(RUN)["status"] == "PARTIAL"
+
+
 def test_run_waits_and_starts_when_the_earlier_one_is_closed(group: Group) -> None:
     group.start()
 

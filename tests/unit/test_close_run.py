@@ -1,11 +1,13 @@
 """CloseRun: how a run ended, told from what is written and what failed."""
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from express_batch import ledger
-from express_batch.close_run import ClosingRequest, close_run
+from express_batch.close_run import EXECUTION_SECONDS, ClosingRequest, close_run
 from express_batch.errors import DatabaseUnavailableError, InvalidEventError
 from express_batch.failures import UserFailure, write_user_failures
 from express_batch.retention import Retention
@@ -189,6 +191,23 @@ def test_closing_stops_waiting_when_its_time_is_over() -> None:
     assert stage.close(wait_seconds=30)["status"] == "INCOMPLETE"
     assert stage.now == pytest.approx(1030.0)
     assert stage.database.queries < 45
+
+
+@pytest.mark.parametrize(("began_before", "waits"), [(100, 60.0), (250, 35.0), (285, 0.0), (400, 0.0)])
+def test_closing_waits_no_longer_than_its_execution_lives(began_before: int, waits: float) -> None:
+    """Else slices that end late leave a run without an account: the state machine would end first."""
+    stage = Stage()
+    stage.started = datetime.fromtimestamp(1_795_336_200.0 + stage.now - began_before, UTC).isoformat()
+
+    answer = stage.close(wait_seconds=60)
+
+    assert (answer["status"], stage.observer.line("run closed")["waited_seconds"]) == ("INCOMPLETE", waits)
+
+
+def test_closing_knows_how_long_its_execution_lives() -> None:
+    machine = json.loads((Path(__file__).parents[2] / "statemachines/user_batch.asl.json").read_text())
+
+    assert machine["TimeoutSeconds"] == EXECUTION_SECONDS
 
 
 def test_closing_counts_a_failure_that_is_recorded_while_it_waits() -> None:
@@ -394,3 +413,22 @@ def test_run_ends_as_it_did_when_its_user_may_not_delete() -> None:
     (warning,) = stage.observer.warnings
     assert warning[0] == "old ledger entries not removed"
     assert "batch_run" in str(warning[1]["reason"])
+
+
+def test_run_ends_as_it_did_when_somebody_holds_old_entries() -> None:
+    """GIVEN a lock on rows that are to be forgotten: account, object, log line and metrics are there before it."""
+    stage = Stage()
+    stage.write(0, list(range(10)))
+    stage.write(1, list(range(5)))
+    told: list[bool] = []
+
+    def hold(*_: object, **__: object) -> dict[str, int]:
+        told.append(closed_key(RUN) in stage.store.objects and bool(stage.observer.metrics))
+        raise DatabaseUnavailableError("lost every dead-lock (MySQL error 1205, 6 attempts)")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("express_batch.close_run.forget_old_runs", hold)
+        assert stage.close()["status"] == "COMPLETE"
+
+    assert told == [True]
+    assert [message for message, _ in stage.observer.warnings] == ["old ledger entries not removed"]

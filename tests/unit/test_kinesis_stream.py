@@ -133,6 +133,7 @@ def test_put_repeats_exactly_the_refused_records(clock: FakeTime) -> None:
         client_error("ProvisionedThroughputExceededException", 400),
         client_error("LimitExceededException", 400),
         client_error("KMSThrottlingException", 400),
+        client_error("ThrottlingException", 400),
         EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
     ],
     ids=str,

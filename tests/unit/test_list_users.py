@@ -262,6 +262,19 @@ def test_run_is_taken_over_by_one_when_two_find_its_execution_dead() -> None:
     assert not start(store, database, StartRequest(START.scheduled_time, "execution-3"), now=1301.0)["started"]
 
 
+@pytest.mark.parametrize("has_died", [False, True])
+def test_run_is_its_executions_when_the_answer_to_the_claim_was_lost(has_died: bool) -> None:
+    store = MemoryStore()
+    if has_died:
+        with pytest.raises(JobQueryError):
+            start(store, BrokenDatabase(), now=1000.0)
+    store.unheard = {"runs/20261122T083000Z/started.json"}
+
+    listing = start(store, LedgerDatabase(make_users(4)), StartRequest(START.scheduled_time, "execution-2"), now=1301.0)
+
+    assert (listing["started"], listing["users_listed"]) == (True, 4)
+
+
 def test_run_is_taken_over_when_its_listing_was_stored_and_never_opened() -> None:
     # Nobody was called for: the state machine goes on with ListUsers' answer, and that comes behind the account.
     store = MemoryStore()

@@ -156,6 +156,13 @@ class TestIdentity:
         assert world.redrive(RUN)["status"] == "ALREADY_STARTED"
         assert FIRST not in world.database.rows
 
+    def test_redrive_goes_on_when_the_answer_to_its_own_claim_was_lost(self) -> None:
+        world = ended_world({(0, 1): "ApiServerError"})
+        world.store.unheard = {f"runs/{FIRST}/started.json"}
+
+        assert world.redrive(RUN)["users_listed"] == 1
+        assert world.database.links == {FIRST: RUN}
+
     def test_redrive_lists_again_when_its_own_first_attempt_was_lost(self) -> None:
         world = ended_world({(0, 1): "ApiServerError"})
         first = world.redrive(RUN, execution="same")

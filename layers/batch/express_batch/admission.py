@@ -92,7 +92,11 @@ def note_refusal(
     started_at: float,
     ended_at: float,
 ) -> None:
-    """The account of a run that did not start, in the shape of CloseRun's. Raises StorageUnavailableError."""
+    """The account of a run that did not start, in the shape of CloseRun's. Raises StorageUnavailableError.
+
+    One that is there stays: an attempt at ListUsers that was taken for dead may be refused when the run, which a later
+    attempt has started, is closed; the users that it has left out would be nobody's to redrive.
+    """
     document = {
         "version": CLOSED_VERSION,
         "run_id": run_id,
@@ -110,7 +114,7 @@ def note_refusal(
         "started_at": started_at,
         "ended_at": ended_at,
     }
-    store.put(closed_key(run_id), json.dumps(document).encode())
+    store.put_if_absent(closed_key(run_id), json.dumps(document).encode())
 
 
 def _wait_or_skip(start: Start, reason: str, *, may_wait: bool) -> Refusal:

@@ -94,7 +94,9 @@ class Lanes:
         """
         wait = {name: max(item.get(name, 0), now) - now for name in self.gaps if name != REPEATS}
         soonest = min(wait, key=lambda name: wait[name])
-        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= LEASES_APART * calls * self.gaps[lane]
+        is_last = (
+            wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= LEASES_APART * calls * self.gaps[lane]
+        )
         return soonest if is_last else lane
 
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:

@@ -38,6 +38,15 @@ def read_claim(store: ObjectStore, run_id: str) -> Claim | None:
     return None if body is None else decode_claim(body, run_id)
 
 
+def is_held_by(store: ObjectStore, run_id: str, execution: str) -> bool:
+    """Whether the run is the execution's although S3 has just refused its claim. Raises ObjectUnreadableError.
+
+    An answer may be lost behind the write. The request is then sent again, and refused because of the first one.
+    """
+    held = read_claim(store, run_id)
+    return held is not None and held.execution == execution
+
+
 def decode_claim(body: bytes, run_id: str) -> Claim:
     """The claim that the run's object holds. Raises ObjectUnreadableError.
 

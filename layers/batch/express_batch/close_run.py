@@ -11,7 +11,13 @@ from typing import Any
 from express_batch import ledger
 from express_batch.chunks import read_place, read_sizes
 from express_batch.database import Database
-from express_batch.errors import InvalidEventError, SchemaError, StorageRefusedError, StorageUnavailableError
+from express_batch.errors import (
+    DatabaseUnavailableError,
+    InvalidEventError,
+    SchemaError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from express_batch.failures import FailedPosition, read_failures
 from express_batch.observability import Observer
 from express_batch.ports import ObjectStore
@@ -23,6 +29,9 @@ CLOSED_VERSION = 1
 FAILURE_READERS = 16
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+EXECUTION_SECONDS = 295.0  # TimeoutSeconds of statemachines/user_batch.asl.json: then nobody closes the run any more
+# Kept back of them for a last count and the account.
+CLOSING_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -95,9 +104,15 @@ def close_run(
 ) -> dict[str, Any]:
     """{"run_id", "status", "users_listed", "rows_written", "users_failed", "users_missing", "failed_by_reason"}.
 
+    Slices that end late leave less time than `wait_seconds`: it waits no longer than the execution can live, since an
+    account that says INCOMPLETE is worth more than none.
     Raises DatabaseUnavailableError, StorageUnavailableError, SchemaError.
     """
     started_at, started = now(), clock()
+    if request.execution_started_at is not None:
+        wait_seconds = min(
+            wait_seconds, request.execution_started_at + EXECUTION_SECONDS - CLOSING_SECONDS - started_at
+        )
     deadline = started + wait_seconds
     failures = FailureReader(store, request.run_id, observer)
     with observer.span("wait for rows") as span:
@@ -111,7 +126,6 @@ def close_run(
     waited_seconds = clock() - started
     with observer.span("close run"):
         database.run_transaction(lambda tx: ledger.close_run(tx, tenant_group, request.run_id, account))
-        _forget(request.run_id, retention, tenant_group, database, observer, now())
     closed = {"status": account.status, **asdict(account), "failed_by_reason": reasons}
     ended_at = now()
     line = {
@@ -130,6 +144,8 @@ def close_run(
     _store_closed(store, request.run_id, {**head, **line}, observer)
     observer.log("run closed", **line)
     _measure(account, reasons, request.execution_started_at, ended_at, observer)
+    # Last of all: it may wait for a lock on old entries, and the run is closed and told of by then.
+    _forget(request.run_id, retention, tenant_group, database, observer, ended_at)
     return {"run_id": request.run_id, **closed}
 
 
@@ -167,10 +183,13 @@ def _measure(
 def _forget(
     run_id: str, retention: Retention, tenant_group: str, database: Database, observer: Observer, now: float
 ) -> None:
-    """The run is closed: a user that may not delete, as before LedgerRetentionDays, is no reason to let it fail."""
+    """The run is closed: a user that may not delete, as before LedgerRetentionDays, is no reason to let it fail.
+
+    Nor is a database that has gone since, or somebody who holds old entries: the next run removes them.
+    """
     try:
         removed = forget_old_runs(run_id, retention, tenant_group=tenant_group, database=database, now=now)
-    except SchemaError as error:
+    except (DatabaseUnavailableError, SchemaError) as error:
         observer.warn("old ledger entries not removed", key="batch_run, batch_write", reason=str(error))
         return
     if any(removed.values()):

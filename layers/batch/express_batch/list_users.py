@@ -10,7 +10,7 @@ from typing import Any
 from express_batch import ledger
 from express_batch.admission import LOOK_SECONDS, Admission, Refusal, Start, ask_admission, ask_switch, note_refusal
 from express_batch.circuit_board import OPEN, is_circuit_open
-from express_batch.claim import MAX_TIME_CHARACTERS, Claim, decode_claim
+from express_batch.claim import MAX_TIME_CHARACTERS, Claim, decode_claim, is_held_by
 from express_batch.database import Database
 from express_batch.errors import InvalidEventError, SettingsError
 from express_batch.fair_order import read_weights, take_turns
@@ -269,4 +269,5 @@ def _claim_run(store: VersionedStore, claim: Claim, run_id: str, tenant_group: s
         return False
     if run_id in database.run_transaction(lambda tx: ledger.read_runs(tx, tenant_group, run_id)):
         return False
-    return store.put_if_version(key, claim.encode(), found[1])  # of two that find it dead one has it
+    # Of two that find it dead one has it.
+    return store.put_if_version(key, claim.encode(), found[1]) or is_held_by(store, run_id, claim.execution)

@@ -11,7 +11,7 @@ from typing import Any
 
 from express_batch import ledger
 from express_batch.attempts import Redrives, RunHistory
-from express_batch.claim import Claim
+from express_batch.claim import Claim, is_held_by
 from express_batch.database import Database, Transaction
 from express_batch.errors import InvalidEventError, RedriveRefusedError
 from express_batch.failures import MAX_REASON_CHARACTERS
@@ -98,7 +98,9 @@ def list_redrive(
         # The claim comes behind the look at what is left: whoever claims the number had looked before anybody ran it.
         claim = Claim(execution, scheduled_time, now())
         if redrives.owner is None and not store.put_if_absent(started_key(run_id), claim.encode()):
-            return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
+            held_by_another = not is_held_by(store, run_id, execution)
+            if held_by_another:
+                return _start_nothing(run_id, original, "ALREADY_STARTED", observer)
         with observer.span("list users") as span:
             listing = write_listing(store, run_id, history.read_users(places), chunk_size)
             answer = keep_listing(store, run_id, {**listing, "redrive_of": original})

@@ -74,6 +74,8 @@ class KinesisStream:
                 "ProvisionedThroughputExceededException",
                 "LimitExceededException",
                 "KMSThrottlingException",
+                # Of every AWS service (https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html).
+                "ThrottlingException",
             ):
                 raise
             return records, code

@@ -22,6 +22,9 @@ T = TypeVar("T")
 # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html); PyMySQL's own bound is 1,024,000.
 MAX_STATEMENT_BYTES = 16_000
 TRANSACTION_ATTEMPTS = 6
+# A proxy without a connection lets each attempt wait for ConnectionBorrowTimeout. Whoever calls has a time-out, too: it
+# must hear that the database is away, and not be ended in the midst of a sixth wait.
+LONGEST_TRYING_SECONDS = 10.0
 FIRST_CONNECT_DELAY_SECONDS = 0.25
 LONGEST_CONNECT_DELAY_SECONDS = 3.0
 DEADLOCK_CODES = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
@@ -33,11 +36,16 @@ ROW_CODES = {
     ER.TRUNCATED_WRONG_VALUE,
     ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
     ER.DATA_TOO_LONG,
+    ER.WRONG_VALUE_FOR_TYPE,
+    ER.CANT_CREATE_GEOMETRY_OBJECT,
     1690,  # a number out of range in an expression
     3140,  # invalid JSON
     3819,  # a CHECK constraint, MySQL
     ER.CONSTRAINT_FAILED,  # a CHECK constraint, MariaDB
 }
+# A trigger of the team's refuses the row, by whatever number: "45" is the class of unhandled user-defined exceptions
+# (https://dev.mysql.com/doc/refman/8.4/en/signal.html).
+SIGNAL_CLASS = "45"
 TABLE_CODES = {
     ER.NO_SUCH_TABLE,
     ER.BAD_FIELD_ERROR,
@@ -46,7 +54,9 @@ TABLE_CODES = {
     ER.TABLEACCESS_DENIED_ERROR,
     ER.COLUMNACCESS_DENIED_ERROR,
 }
-# The server refuses everybody for now: too many connections, shutting down, read-only after a failover.
+# The server, or the proxy before it, refuses everybody for now: too many connections, shutting down, read-only after a
+# failover. 9501, no connection within ConnectionBorrowTimeout, and 1105 are RDS Proxy's, and come in answer to a
+# statement (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html).
 SERVER_CODES = {
     ER.CON_COUNT_ERROR,
     ER.TOO_MANY_USER_CONNECTIONS,
@@ -56,9 +66,19 @@ SERVER_CODES = {
     ER.QUERY_INTERRUPTED,
     ER.RECORD_FILE_FULL,
     ER.DISK_FULL,
+    ER.ERROR_ON_WRITE,
+    ER.GET_ERRNO,  # the storage engine's own, such as a full disk
+    ER.ABORTING_CONNECTION,
+    ER.NET_READ_ERROR,
+    ER.NET_READ_INTERRUPTED,
+    ER.NET_ERROR_ON_WRITE,
+    ER.NET_WRITE_INTERRUPTED,
+    ER.TABLE_DEF_CHANGED,  # a schema step came between two statements: "please retry transaction"
+    ER.UNKNOWN_ERROR,
     1836,  # running in read-only mode
     3169,  # the session was killed
     4031,  # disconnected after inactivity
+    9501,  # the proxy has no connection to give
 }
 
 
@@ -82,7 +102,7 @@ class MysqlDatabase:
     def __init__(
         self, settings: DatabaseSettings, make_password: Callable[[], str], *, patience_seconds: float = 0.0
     ) -> None:
-        """`patience_seconds` is how long a transaction waits for a database that takes no connection."""
+        """`patience_seconds` is how long a transaction waits for a database that takes no connection or no write."""
         self._settings = settings
         self._patience_seconds = patience_seconds
         self._make_password = make_password
@@ -101,6 +121,7 @@ class MysqlDatabase:
         give_up = asked + self._patience_seconds
         while True:
             attempt += 1
+            delay = random.uniform(0, min(LONGEST_CONNECT_DELAY_SECONDS, 0.05 * 2.0 ** min(attempt, 9)))  # noqa: S311
             try:
                 self._connect_patiently(give_up)
                 return self._run_once(work, asked)
@@ -108,18 +129,21 @@ class MysqlDatabase:
                 code = error.args[0] if error.args else 0
                 if code in DEADLOCK_CODES:
                     self._roll_back()
-                    problem = "lost every dead-lock"
+                    problem, is_last = "lost every dead-lock", attempt >= TRANSACTION_ATTEMPTS
                 elif self._is_broken(error, code):
                     self.close()
-                    problem = "does not keep a connection"
+                    problem, is_last = (
+                        "does not keep a connection",
+                        self._is_patience_over(attempt, time.monotonic() + delay - asked),
+                    )
                 else:
                     self.close()
                     raise
-                if attempt == TRANSACTION_ATTEMPTS:
+                if is_last:
                     raise DatabaseUnavailableError(
                         f"{self._address} {problem} (MySQL error {code}, {attempt} attempts)"
                     ) from error
-                time.sleep(random.uniform(0, 0.05 * 2.0**attempt))  # noqa: S311
+                time.sleep(delay)
             except BaseException:
                 self._roll_back()
                 raise
@@ -177,6 +201,11 @@ class MysqlDatabase:
                 delay = min(LONGEST_CONNECT_DELAY_SECONDS, 2 * delay)
             else:
                 return
+
+    def _is_patience_over(self, attempt: int, seconds: float) -> bool:
+        if seconds >= max(LONGEST_TRYING_SECONDS, self._patience_seconds):
+            return True
+        return attempt >= TRANSACTION_ATTEMPTS and seconds >= self._patience_seconds
 
     def _run_once(self, work: Callable[[Transaction], T], asked: float) -> T:
         connection = self._connect()
@@ -272,7 +301,8 @@ def _translated(statement: Callable[[], T]) -> T:
         return statement()
     except pymysql.err.Error as error:
         code = error.args[0] if error.args else 0
-        if code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
+        is_signal = (error.sqlstate or "").startswith(SIGNAL_CLASS)
+        if is_signal or code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
             raise RowRefusedError(code) from error
         if code in TABLE_CODES:
             raise TableMismatchError(code) from error
