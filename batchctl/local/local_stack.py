@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchctl.groups.group import BOUNDARY_NAME, BOUNDARY_PARAMETER
+from batchctl.local.boundary import create_boundary
 from batchctl.local.database import apply_migrations, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import (
@@ -111,6 +113,7 @@ async def local_stack(
         partner_api_url = options.partner_api_url or (partner_api.url if partner_api else "")
 
         tell("creating the stack out of template.yaml")
+        await create_boundary(emulator.aws, emulator.options.identity)
         plan = _plan(options, given, database, partner_api_url)
         created = await plan.create(emulator.aws)
         yield LocalStack(
@@ -143,6 +146,7 @@ def _plan(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, p
     local = {
         "ChunkConcurrency": str(chunks_at_once),
         "SliceConcurrency": str(slices_at_once),
+        BOUNDARY_PARAMETER: BOUNDARY_NAME,  # as `batchctl groups render` gives it
         **make_local_parameters(database, partner_api_url, tracing=options.tracing, migrates=options.migrates),
     }
     if options.users_per_invocation is not None:
