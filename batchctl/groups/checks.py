@@ -21,11 +21,11 @@ def check_group(group: TenantGroup, template: Mapping[str, Any]) -> list[str]:
     """What the template refuses in one group, one line a problem."""
     problems = list(_check_region(group.region, template.get("Mappings") or {}))
     # Its roles' names would begin as that stack's do, which CloudFormation may not touch for a group.
-    for reserved in RESERVED_STACKS:
-        if f"{group.stack_name}-".startswith(f"{reserved}-"):
-            problems.append(
-                f"stack: {group.stack_name} is called like the project's own {reserved}: give it another name"
-            )
+    problems += [
+        f"stack: {group.stack_name} is called like {reserved}, which is no group's: give it another name"
+        for reserved in RESERVED_STACKS
+        if f"{group.stack_name}-".startswith(f"{reserved}-")
+    ]
     declared: Mapping[str, Mapping[str, Any]] = template["Parameters"]
     known = {}
     for name, value in group.parameters.items():

@@ -46,11 +46,11 @@ def test_read_groups_gives_them_by_name_when_all_are_right(tmp_path: Path) -> No
         ({"region": "eu-south-1"}, "region: eu-south-1 is not in template.yaml's Mappings.RegionNetwork"),
         (
             {"stack": "express-batch-pipeline"},
-            "stack: express-batch-pipeline is called like the project's own express-batch-pipeline: give it another name",
+            "stack: express-batch-pipeline is called like express-batch-pipeline, which is no group's: give it another",
         ),
         (
             {"stack": "express-batch-fleet-two"},
-            "stack: express-batch-fleet-two is called like the project's own express-batch-fleet: give it another name",
+            "stack: express-batch-fleet-two is called like express-batch-fleet, which is no group's: give it another",
         ),
         ({"stack": "1st"}, 'stack: "1st" is refused: expected the stack\'s name'),
         ({"paramters": {}}, "paramters is unknown to the schema: did you mean parameters?"),
