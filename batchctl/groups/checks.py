@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batchctl.groups.expected_runs import check_expected_runs
-from batchctl.groups.group import CANARY_WAVE, TenantGroup
+from batchctl.groups.group import CANARY_WAVE, RESERVED_STACKS, TenantGroup
 from batchctl.groups.group_file import suggest
 from emulator.identity import Identity
 from emulator.stack import ParameterError
@@ -20,6 +20,12 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 def check_group(group: TenantGroup, template: Mapping[str, Any]) -> list[str]:
     """What the template refuses in one group, one line a problem."""
     problems = list(_check_region(group.region, template.get("Mappings") or {}))
+    # Its roles' names would begin as that stack's do, which CloudFormation may not touch for a group.
+    problems += [
+        f"stack: {group.stack_name} is called like {reserved}, which is no group's: give it another name"
+        for reserved in RESERVED_STACKS
+        if f"{group.stack_name}-".startswith(f"{reserved}-")
+    ]
     declared: Mapping[str, Mapping[str, Any]] = template["Parameters"]
     known = {}
     for name, value in group.parameters.items():

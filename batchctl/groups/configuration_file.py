@@ -10,4 +10,7 @@ def render_configuration(group: TenantGroup) -> str:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/continuous-delivery-codepipeline-cfn-artifacts.html
     """
-    return json.dumps({"Parameters": group.parameters, "Tags": group.stack_tags}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({"Parameters": group.stack_parameters, "Tags": group.stack_tags}, indent=2, ensure_ascii=False)
+        + "\n"
+    )

@@ -50,7 +50,7 @@ def _render_environment(group: TenantGroup) -> str:
         "fail_on_empty_changeset = false",
         f"tags = {_toml(tags)}",
         "parameter_overrides = [",
-        *(f"    {_toml(f'{name}={_quote(value)}')}," for name, value in group.parameters.items()),
+        *(f"    {_toml(f'{name}={_quote(value)}')}," for name, value in group.stack_parameters.items()),
         "]",
     ]
     return "\n".join(lines) + "\n"

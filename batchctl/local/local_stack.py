@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from batchctl.database_url import DatabaseUrl
+from batchctl.groups.group import BOUNDARY_NAME, BOUNDARY_PARAMETER
+from batchctl.local.boundary import create_boundary
 from batchctl.local.database import apply_migrations, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.options import (
@@ -108,6 +110,7 @@ async def local_stack(
         partner_api_url = options.partner_api_url or (partner_api.url if partner_api else "")
 
         tell("creating the stack out of template.yaml")
+        await create_boundary(emulator.aws, emulator.options.identity)
         plan = plan_stack(options, given, database, partner_api_url)
         created = await plan.create(emulator.aws)
         yield LocalStack(
@@ -140,6 +143,7 @@ def plan_stack(options: LocalOptions, given: dict[str, str], database: DatabaseU
     local = {
         "ChunkConcurrency": str(chunks_at_once),
         "SliceConcurrency": str(slices_at_once),
+        BOUNDARY_PARAMETER: BOUNDARY_NAME,  # as `batchctl groups render` gives it
         **make_local_parameters(database, partner_api_url, tracing=options.tracing, migrates=options.migrates),
     }
     if options.users_per_invocation is not None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from batchctl.errors import UsageError
 from batchctl.local.database import apply_migrations, create_database, seed_users
-from batchctl.local.local_stack import MIGRATIONS, TENANT_GROUPS, LocalStack, plan_stack
+from batchctl.local.local_stack import LocalStack, plan_stack
 from batchctl.local.options import LocalOptions
+from batchctl.project_tree import MIGRATIONS, TENANT_GROUPS
 from emulator.stack import read_tenant_group
 
 

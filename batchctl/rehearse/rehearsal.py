@@ -14,8 +14,9 @@ import pymysql
 from batchctl.database_url import DatabaseUrl
 from batchctl.errors import BatchctlError
 from batchctl.groups.deployment_file import make_deployment
-from batchctl.groups.group import TenantGroup
+from batchctl.groups.group import BOUNDARY_NAME, BOUNDARY_PARAMETER, STACK_PREFIX, TenantGroup
 from batchctl.groups.project import Project
+from batchctl.local.boundary import create_boundary
 from batchctl.local.database import apply_migrations, create_database, seed_users
 from batchctl.local.local_parameters import make_local_parameters
 from batchctl.local.surroundings import CACHE_DIR, open_surroundings
@@ -61,7 +62,9 @@ class Rehearsal:
     async def deploy(self, group: TenantGroup) -> None:
         """DeployGroup as far as its smoke run: the group's stack is there. Raises StageFailedError."""
         api = CLOSED_ADDRESS if group.name in self.failing else self.partner_api_url
-        parameters = {**group.parameters, **SMALL, **make_local_parameters(self.database_of(group), api)}
+        parameters = {**group.stack_parameters, **SMALL, **make_local_parameters(self.database_of(group), api)}
+        if parameters[BOUNDARY_PARAMETER] != BOUNDARY_NAME or not group.stack_name.startswith(STACK_PREFIX):
+            parameters[BOUNDARY_PARAMETER] = ""  # a boundary of its account's own making, which is not here
         self.deployments[group.name] = deployment = await self.deployer.start(
             group.name,
             make_deployment(group.name, group.stack_name, parameters, group.stack_tags, self.template_url),
@@ -102,6 +105,7 @@ async def open_rehearsal(
         assert around.partner_api is not None
         emulator = around.emulator
         tell("building and packaging functions and layers")
+        await create_boundary(emulator.aws, emulator.options.identity)
         template_url = await package_artifacts(project.template, CACHE_DIR, emulator.aws)
         deployer = await GroupDeployer.make(emulator, project.group_deployer, CACHE_DIR)
         yield Rehearsal(users, failing, emulator, around.database, around.partner_api.url, deployer, template_url)

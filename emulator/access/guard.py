@@ -1,9 +1,10 @@
-"""Judges requests by the policies of the role that makes them."""
+"""Judges requests by the policies and the permissions boundary of the role that makes them."""
 
 import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from emulator.access.ask import Ask
@@ -13,6 +14,7 @@ from emulator.errors import AwsError
 from emulator.identity import Identity
 
 _FORBIDDEN = 403
+_AWS_MANAGED = ":iam::aws:policy/"
 
 
 class Iam(Protocol):
@@ -23,8 +25,23 @@ class Iam(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """What a role may do: what its policies allow and, where it has one, its boundary allows too."""
+
+    statements: list[Statement]
+    boundary: list[Statement] | None
+
+    def find_refusal(self, ask: Ask) -> str | None:
+        """None when the request is allowed; otherwise why not, in IAM's words."""
+        refusal = find_refusal(self.statements, ask)
+        if refusal is None and self.boundary is not None:
+            return find_refusal(self.boundary, ask, "permissions boundary")
+        return refusal
+
+
 class AccessGuard:
-    """Knows each role's policies from its first request on.
+    """Knows each role's policies and boundary from its first request on.
 
     `refused` counts what was not allowed: (role, action). `used` counts which lines of a policy let requests through:
     (role, permission). A permission that no whole run ever uses is one that the role may not need.
@@ -36,7 +53,7 @@ class AccessGuard:
         self.used: Counter[tuple[str, Permission]] = Counter()
         self._iam = iam
         self._roles_by_key: dict[str, str] = {}
-        self._policies: dict[str, asyncio.Future[list[Statement] | None]] = {}
+        self._limits: dict[str, asyncio.Future[_Limits | None]] = {}
 
     def issue_key(self, role_arn: str) -> str:
         """The access key id under which this role's requests are known."""
@@ -52,12 +69,12 @@ class AccessGuard:
         """Return when the role may do it. Raises AwsError, AccessDeniedException, in AWS's words."""
         if not role_arn:
             return
-        statements = await self._read_policies(role_arn)
-        if statements is None:
+        limits = await self._read_limits(role_arn)
+        if limits is None:
             return
-        refusal = find_refusal(statements, ask)
+        refusal = limits.find_refusal(ask)
         if refusal is None:
-            self._count_used(role_arn, statements, ask)
+            self._count_used(role_arn, limits, ask)
             return
         self.refused[role_arn, ask.action] += 1
         name = role_arn.rpartition("/")[2]
@@ -69,46 +86,57 @@ class AccessGuard:
 
     async def may(self, role_arn: str, ask: Ask) -> bool:
         """Whether the role is allowed to. A refusal is not counted: nobody is refused by it."""
-        statements = await self._read_policies(role_arn) if role_arn else None
-        if statements is None:
+        limits = await self._read_limits(role_arn) if role_arn else None
+        if limits is None:
             return True
-        if find_refusal(statements, ask) is not None:
+        if limits.find_refusal(ask) is not None:
             return False
-        self._count_used(role_arn, statements, ask)
+        self._count_used(role_arn, limits, ask)
         return True
 
     async def permissions(self, role_arn: str) -> list[Permission]:
         """All that the role's policies allow, line by line."""
-        statements = await self._read_policies(role_arn) or []
+        limits = await self._read_limits(role_arn)
+        statements = limits.statements if limits else []
         return [permission for statement in statements for permission in statement.list_permissions()]
 
-    def _count_used(self, role_arn: str, statements: list[Statement], ask: Ask) -> None:
-        self.used.update((role_arn, permission) for permission in find_used(statements, ask))
+    def _count_used(self, role_arn: str, limits: _Limits, ask: Ask) -> None:
+        self.used.update((role_arn, permission) for permission in find_used(limits.statements, ask))
 
-    async def _read_policies(self, role_arn: str) -> list[Statement] | None:
+    async def _read_limits(self, role_arn: str) -> _Limits | None:
         # One reading for all that ask at once; None for a role that was not made here.
-        if role_arn not in self._policies:
-            self._policies[role_arn] = asyncio.ensure_future(self._load(role_arn.rpartition("/")[2]))
-        return await asyncio.shield(self._policies[role_arn])
+        if role_arn not in self._limits:
+            self._limits[role_arn] = asyncio.ensure_future(self._load(role_arn.rpartition("/")[2]))
+        return await asyncio.shield(self._limits[role_arn])
 
-    async def _load(self, role: str) -> list[Statement] | None:
+    async def _load(self, role: str) -> _Limits | None:
         try:
-            inline = (await self._iam.call("iam", "ListRolePolicies", RoleName=role))["PolicyNames"]
+            found = (await self._iam.call("iam", "GetRole", RoleName=role))["Role"]
         except AwsError as error:
             if error.code == "NoSuchEntity":
                 return None
             raise
+        boundary = str((found.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn") or "")
+        # Nobody here has the text of AWS's own policies, so such a boundary bounds nothing.
+        is_known = boundary and _AWS_MANAGED not in boundary
+        return _Limits(await self._load_policies(role), await self._load_managed(boundary) if is_known else None)
+
+    async def _load_policies(self, role: str) -> list[Statement]:
+        inline = (await self._iam.call("iam", "ListRolePolicies", RoleName=role))["PolicyNames"]
         documents = [
             (await self._iam.call("iam", "GetRolePolicy", RoleName=role, PolicyName=name))["PolicyDocument"]
             for name in inline
         ]
+        statements = [statement for document in documents for statement in read_policy(_as_document(document))]
         attached = (await self._iam.call("iam", "ListAttachedRolePolicies", RoleName=role))["AttachedPolicies"]
         for policy in attached:
-            arn = policy["PolicyArn"]
-            version = (await self._iam.call("iam", "GetPolicy", PolicyArn=arn))["Policy"]["DefaultVersionId"]
-            answer = await self._iam.call("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
-            documents.append(answer["PolicyVersion"]["Document"])
-        return [statement for document in documents for statement in read_policy(_as_document(document))]
+            statements += await self._load_managed(policy["PolicyArn"])
+        return statements
+
+    async def _load_managed(self, arn: str) -> list[Statement]:
+        version = (await self._iam.call("iam", "GetPolicy", PolicyArn=arn))["Policy"]["DefaultVersionId"]
+        answer = await self._iam.call("iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
+        return read_policy(_as_document(answer["PolicyVersion"]["Document"]))
 
 
 def _as_document(document: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Identity-based policies and their verdict.
+"""Identity-based policies, permissions boundaries and their verdict.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -60,16 +60,21 @@ def read_policy(document: Mapping[str, Any]) -> list[Statement]:
     return [_read_statement(statement) for statement in as_list(document["Statement"])]
 
 
-def find_refusal(statements: Iterable[Statement], ask: Ask) -> str | None:
-    """None when the request is allowed; otherwise why not, in IAM's words. A Deny wins over every Allow."""
+def find_refusal(statements: Iterable[Statement], ask: Ask, kind: str = "identity-based policy") -> str | None:
+    """None when the request is allowed; otherwise why not, in IAM's words. A Deny wins over every Allow.
+
+    `kind` of policy is what these are: a request needs the leave of every kind that there is.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
     is_allowed = False
     for statement in statements:
         if not statement.applies_to(ask):
             continue
         if statement.effect == "Deny":
-            return "with an explicit deny in an identity-based policy"
+            article = "an" if kind[0] in "aeiou" else "a"
+            return f"with an explicit deny in {article} {kind}"
         is_allowed = True
-    return None if is_allowed else f"because no identity-based policy allows the {ask.action} action"
+    return None if is_allowed else f"because no {kind} allows the {ask.action} action"
 
 
 def find_used(statements: Iterable[Statement], ask: Ask) -> list[Permission]:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import boto3
 import pymysql
 
+from batchctl.database_url import DatabaseUrl
 from batchctl.local.local_stack import LocalStack, local_stack
-from batchctl.local.options import DatabaseUrl, LocalOptions
+from batchctl.local.options import LocalOptions
 from emulator.partner_api import LastAnswer
 from emulator.step_functions import Execution
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from batchctl.local import boundary
 from batchctl.local.options import LocalOptions
 from batchctl.project_tree import PROJECT_ROOT, TEMPLATE
 from emulator.stack import CreateError
@@ -59,7 +60,24 @@ def test_stack_is_not_made_when_the_writer_may_not_read_the_stream() -> None:
         template.unlink()
 
 
+def test_slices_fail_when_the_boundary_does_not_let_their_function_put_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its own policy allows it: local runs find a boundary that is too narrow."""
+    narrow = tmp_path / "deploy-roles.yaml"
+    narrow.write_text(boundary.DEPLOY_ROLES.read_text().replace("- kinesis:PutRecords", "- kinesis:DescribeLimits"))
+    monkeypatch.setattr(boundary, "DEPLOY_ROLES", narrow)
+
+    with start(PROJECT_ROOT / "template.yaml") as stack:
+        account = stack.run_batch().output
+        refused = stack.stack.emulator.access.refused
+
+    assert account["users_failed"] == 20
+    assert {action for _role, action in refused} == {"kinesis:PutRecords"}
+
+
 def test_good_run_is_refused_nothing(stack: BackgroundStack) -> None:
     assert stack.run_batch().output["status"] == "COMPLETE"
 
+    assert stack.stack.parameters()["PermissionsBoundaryName"] == "ExpressBatchBoundary"  # by which it was judged too
     assert stack.stack.emulator.access.refused == {}

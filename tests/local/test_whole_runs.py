@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batchctl.local.options import DatabaseUrl
+from batchctl.database_url import DatabaseUrl
 from tests.local.background_stack import BackgroundStack
 from tests.local.conftest import USERS
 

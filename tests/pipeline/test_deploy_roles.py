@@ -1,9 +1,17 @@
 """The roles of each account: enough for template.yaml, under its stacks' names, and no way up."""
 
 import re
+from functools import cache
+from typing import Any
 
 import pytest
 
+from batchctl.groups.group import RESERVED_STACKS
+from emulator.access.ask import Ask
+from emulator.access.policy import Statement, find_refusal, read_policy
+from emulator.identity import Identity
+from emulator.stack.intrinsics import Resolver
+from emulator.stack.parameters import resolve_parameters
 from emulator.stack.template_file import read_template
 from tests.pipeline.base_pipeline import (
     DEPLOY_ROLES,
@@ -18,6 +26,8 @@ from tests.template.asl_definitions import list_states, read_definitions
 # The prefix of the actions on each service's resources, where it is not the service's own name in lower case.
 _PREFIXES = {"Logs": "logs", "Serverless": "lambda", "StepFunctions": "states", "CodeDeploy": "codedeploy"}
 _STATEMENTS = list_statements(DEPLOY_ROLES)
+_IDENTITY = Identity()
+_BOUNDARY = f"arn:aws:iam::{_IDENTITY.account_id}:policy/ExpressBatchBoundary"
 _CLOUDFORMATION = [statement for name, statement in _STATEMENTS if name.startswith("Stack")]
 
 
@@ -119,21 +129,113 @@ def test_cloudformation_may_make_what_applies_the_schema_and_call_that_function_
     assert function["FunctionName"]["Fn::Sub"] == "${AWS::StackName}-MigrateSchema"
 
 
-def test_identities_are_changed_under_the_stacks_names_alone_and_not_the_roles_themselves() -> None:
-    writing = [
-        statement
-        for statement in _CLOUDFORMATION
-        if statement["Effect"] == "Allow"
-        and any(re.match("iam:(Put|Create|Attach|Pass)", a) for a in list_actions(statement))
-    ]
-    (deny,) = [statement for statement in _CLOUDFORMATION if statement["Effect"] == "Deny"]
+class _Roles:
+    """Ref and Fn::GetAtt inside deploy-roles.yaml."""
 
-    assert len(writing) == 3
-    assert all("${StackPrefix}*" in str(statement["Resource"]) for statement in writing)
-    assert {"iam:PassRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"} <= set(list_actions(deny))
-    for name in ("DeployRole", "GroupDeployerRole", "CloudFormationRole"):
-        role = read_resources(DEPLOY_ROLES)[name]["Properties"]["RoleName"]
-        assert f"role/{role}'" in str(deny["Resource"])
+    def has(self, logical_id: str) -> bool:
+        return logical_id in read_resources(DEPLOY_ROLES)
+
+    def reference(self, logical_id: str, where: str) -> Any:
+        return _arn(f"policy/{read_resources(DEPLOY_ROLES)[logical_id]['Properties']['ManagedPolicyName']}")
+
+    def attribute(self, logical_id: str, name: str, where: str) -> Any:
+        return _arn(f"role/{read_resources(DEPLOY_ROLES)[logical_id]['Properties']['RoleName']}")
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:iam::{_IDENTITY.account_id}:{name}"
+
+
+@cache
+def _policies_of_cloudformation() -> list[Statement]:
+    """What CloudFormation may do for a stack, as IAM reads it."""
+    template = read_template(DEPLOY_ROLES)
+    given = {"PipelineRoleArn": _arn("role/pipeline"), "PipelineAccount": _IDENTITY.account_id}
+    values = resolve_parameters(template["Parameters"], given)
+    resolver = Resolver(template, values, stack_name="express-batch-deploy-roles", identity=_IDENTITY, imports={})
+    arns = template["Resources"]["CloudFormationRole"]["Properties"]["ManagedPolicyArns"]
+    documents = [template["Resources"][arn["Ref"]]["Properties"]["PolicyDocument"] for arn in arns]
+    return [item for document in documents for item in read_policy(resolver.resolve(document, _Roles(), "policies"))]
+
+
+def _may(action: str, resource: str, boundary: str = "") -> bool:
+    context = {"iam:permissionsboundary": boundary} if boundary else {}
+    return find_refusal(_policies_of_cloudformation(), Ask(action, resource, context)) is None
+
+
+@pytest.mark.parametrize("action", ["AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"])
+def test_role_is_given_something_within_the_boundary_alone(action: str) -> None:
+    role = _arn("role/express-batch-demo-SyncUsersRole-1ABC")
+
+    assert _may(f"iam:{action}", role, _BOUNDARY)
+    assert not _may(f"iam:{action}", role)
+    assert not _may(f"iam:{action}", role, _arn("policy/express-batch-demo-Wide-1ABC"))
+    assert not _may(f"iam:{action}", role, "arn:aws:iam::aws:policy/AdministratorAccess")
+    assert not _may(f"iam:{action}", _arn("role/somebody-elses"), _BOUNDARY)
+
+
+def test_stack_can_neither_take_the_boundary_off_nor_change_it() -> None:
+    assert not _may("iam:DeleteRolePermissionsBoundary", _arn("role/express-batch-demo-SyncUsersRole-1ABC"), _BOUNDARY)
+    for name, resource in read_resources(DEPLOY_ROLES).items():
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            # The roles' own policies too: the stack that made them is no group's, but its name begins alike.
+            policy = _arn(f"policy/{resource['Properties']['ManagedPolicyName']}")
+            for action in ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion"):
+                assert not _may(f"iam:{action}", policy), name
+    assert _may("iam:CreatePolicyVersion", _arn("policy/express-batch-demo-FunctionTracingPolicy-1ABC"))
+
+
+def test_policies_of_the_deploy_roles_have_not_the_beginning_of_the_stacks_names() -> None:
+    pattern = read_template(DEPLOY_ROLES)["Parameters"]["StackPrefix"]["AllowedPattern"].rstrip("$")
+    names = [
+        str(resource["Properties"].get("ManagedPolicyName", "made of the stack's name"))
+        for resource in read_resources(DEPLOY_ROLES).values()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+    ]
+
+    assert len(names) == 4
+    assert [name for name in names if re.match(pattern, name) or " " in name] == []
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        *(str(item["Properties"].get("RoleName", "")) for item in read_resources(DEPLOY_ROLES).values()
+          if item["Type"] == "AWS::IAM::Role"),
+        *(f"{stack}-SomeRole-1ABC" for stack in RESERVED_STACKS),
+    ],
+)  # fmt: skip
+def test_stack_cannot_touch_the_roles_around_it_which_have_no_boundary(role: str) -> None:
+    """Or it could let its functions take them, by their trust, and give them to Lambda."""
+    assert role.startswith("express-batch-")
+    for verb in ("AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "PassRole",
+                 "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy", "UpdateRole"):  # fmt: skip
+        context = {"iam:permissionsboundary": _BOUNDARY, "iam:passedtoservice": "lambda.amazonaws.com"}
+        ask = Ask(f"iam:{verb}", _arn(f"role/{role}"), context)
+        refusal = find_refusal(_policies_of_cloudformation(), ask)
+        assert refusal == "with an explicit deny in an identity-based policy", verb
+
+
+def test_group_deployer_touches_no_stack_around_the_groups() -> None:
+    (denial,) = [item for name, item in _STATEMENTS if name == "GroupDeployerRole" and item["Effect"] == "Deny"]
+
+    assert {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"} <= set(list_actions(denial))
+    assert [item["Fn::Sub"].rpartition(":stack/")[2] for item in denial["Resource"]] == [
+        f"{stack}/*" for stack in RESERVED_STACKS
+    ]
+
+
+def test_stack_cannot_open_the_bucket_of_the_artifacts() -> None:
+    for verb in ("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketPublicAccessBlock", "PutLifecycleConfiguration"):
+        assert _may(f"s3:{verb}", "arn:aws:s3:::express-batch-demo-runbucket-1abc")
+        assert not _may(f"s3:{verb}", "arn:aws:s3:::express-batch-artifacts-111122223333-us-east-1")
+
+
+def test_roles_are_handed_on_under_the_stacks_names_alone() -> None:
+    passing = [item for item in _CLOUDFORMATION if item["Effect"] == "Allow" and "iam:PassRole" in list_actions(item)]
+
+    assert [item["Sid"] for item in passing] == ["RolesForTheseServices"]
+    assert "${StackPrefix}*" in str(passing[0]["Resource"])
 
 
 def test_deploy_role_starts_the_group_deployer_and_does_nothing_else() -> None:

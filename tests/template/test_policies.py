@@ -49,16 +49,19 @@ WIDE = {
     ("StackResourcesPolicy", "MappingsOfTheseFunctions"): "a mapping has an id; its condition names the function",
     ("StackResourcesPolicy", "MappingsAreReadByAnId"): "an id that nobody knows before; reads and tags alone",
     ("StackResourcesPolicy", "CompositeAlarms"): "CloudWatch wants no narrower scope; its condition bounds the actions",
-    ("StackIdentityPolicy", "SavedQueries"): "a saved query has an id and no name; it holds a text and no data",
-    ("StackIdentityPolicy", "OwnProxies"): "a proxy has an id and no name",
-    ("StackIdentityPolicy", "Network"): "a security group has an id and no name, until it is there",
-    ("StackIdentityPolicy", "NetworkIsRead"): "the descriptions of a network have no resources",
+    ("Boundary", "DatabaseUsers"): "an instance or proxy has an id and no name; the users' names bound it",
+    ("Boundary", "NetworkInterfacesByLambdaItself"): f"{_INTERFACE}; its condition keeps functions' own code from it",
+    ("StackSurroundingsPolicy", "SavedQueries"): "a saved query has an id and no name; it holds a text and no data",
+    ("StackSurroundingsPolicy", "OwnProxies"): "a proxy has an id and no name",
+    ("StackSurroundingsPolicy", "Network"): "a security group has an id and no name, until it is there",
+    ("StackSurroundingsPolicy", "NetworkIsRead"): "the descriptions of a network have no resources",
 }
 # Where a condition is what keeps a wide statement narrow, it must not be lost.
 NARROWED_BY = {
     _BY_ALIAS: "kms:ResourceAliases",
     WIDE["StackResourcesPolicy", "MappingsOfTheseFunctions"]: "lambda:FunctionArn",
     WIDE["StackResourcesPolicy", "CompositeAlarms"]: "cloudwatch:AlarmActions",
+    WIDE["Boundary", "NetworkInterfacesByLambdaItself"]: "lambda:SourceFunctionArn",
 }
 # Policies of AWS's own: their content may change under us.
 OF_AWS = {("MonitoringRole", "AmazonRDSEnhancedMonitoringRole"): "RDS takes no other; it writes to RDSOSMetrics alone"}
@@ -250,6 +253,9 @@ def test_nothing_is_named_in_a_template_that_looks_like_a_secret() -> None:
     """Passwords come by a parameter that nobody is shown, or are made by RDS."""
     for template in TEMPLATES:
         for name, parameter in (read_template(template).get("Parameters") or {}).items():
-            if any(word in name.lower() for word in ("password", "secret", "token", "apikey")) and name[-3:] != "Arn":
+            if (
+                any(word in name.lower() for word in ("password", "secret", "token", "apikey"))
+                and name.rstrip("s")[-3:] != "Arn"
+            ):
                 assert parameter.get("NoEcho") is True, (template, name)
                 assert parameter.get("Default", "") == "", (template, name)

@@ -20,18 +20,21 @@ class RoleProvider:
 
     properties: ClassVar[frozenset[str]] = frozenset(
         {
-            "AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path", "Policies",
-            "RoleName", "Tags",
+            "AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path",
+            "PermissionsBoundary", "Policies", "RoleName", "Tags",
         }
     )  # fmt: skip
-    left_out: ClassVar[Mapping[str, str]] = {"PermissionsBoundary": "no call is judged by a boundary on this machine"}
+    left_out: ClassVar[Mapping[str, str]] = {}
     attributes: ClassVar[frozenset[str]] = frozenset({"Arn", "RoleId"})
 
     async def create(self, request: Request, aws: AwsCaller) -> Made:
         """The role with its inline policies and those of the template that are attached."""
         given = request.properties
         name = str(given.get("RoleName", request.physical_name))
-        passed = pick(given, "Description", "MaxSessionDuration", "Path", "Tags")
+        passed = pick(given, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary", "Tags")
+        boundary = str(given.get("PermissionsBoundary", _AWS_MANAGED))
+        if _AWS_MANAGED not in boundary:
+            await aws.call("iam", "GetPolicy", PolicyArn=boundary)  # IAM takes none that does not exist; moto would
         answer = await aws.call(
             "iam",
             "CreateRole",

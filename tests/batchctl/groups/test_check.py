@@ -44,6 +44,14 @@ def test_read_groups_gives_them_by_name_when_all_are_right(tmp_path: Path) -> No
         ),
         ({"region": "us-east"}, 'region: "us-east" is refused: expected an AWS region'),
         ({"region": "eu-south-1"}, "region: eu-south-1 is not in template.yaml's Mappings.RegionNetwork"),
+        (
+            {"stack": "express-batch-pipeline"},
+            "stack: express-batch-pipeline is called like express-batch-pipeline, which is no group's: give it another",
+        ),
+        (
+            {"stack": "express-batch-fleet-two"},
+            "stack: express-batch-fleet-two is called like express-batch-fleet, which is no group's: give it another",
+        ),
         ({"stack": "1st"}, 'stack: "1st" is refused: expected the stack\'s name'),
         ({"paramters": {}}, "paramters is unknown to the schema: did you mean parameters?"),
         ({"tags": {"aws:x": "y"}}, 'tags: "aws:x" is refused: expected a tag\'s key'),

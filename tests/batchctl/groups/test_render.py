@@ -299,9 +299,18 @@ def test_configuration_file_holds_texts_alone(tmp_path: Path) -> None:
             "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
             "DatabaseSecurityGroupId": "sg-0123456789abcdef0",
             "ChunkSize": "9",
+            "PermissionsBoundaryName": "ExpressBatchBoundary",  # which deploy-roles.yaml demands
         },
         "Tags": {"Project": "express-batch", "TenantGroup": "north", "CostCenter": "7"},
     }
+
+
+def test_boundary_is_that_of_the_group_when_it_names_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"north": make_content(0, parameters={"PermissionsBoundaryName": "Stricter"})})
+    render(project)
+
+    configuration = json.loads((project.configurations / "north.json").read_text())
+    assert configuration["Parameters"]["PermissionsBoundaryName"] == "Stricter"
 
 
 def test_configuration_file_goes_when_its_group_has_gone(tmp_path: Path) -> None:
