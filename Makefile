@@ -74,6 +74,7 @@ chaos: setup ## faults injected into whole runs, and a table of what was survive
 
 soak: setup ## 200 runs in a row with faults on one stack, and what grows: make soak ARGS="--runs 60 --seed 2"
 	@$(BIN)/python -m chaos.soak $(ARGS)
+
 model: setup ## the model test, deeper: make model EXAMPLES=20000 STEPS=60 ARGS="-x"
 	@MODEL_EXAMPLES=$(EXAMPLES) MODEL_STEPS=$(STEPS) $(BIN)/pytest -q tests/model $(ARGS)
 

@@ -14,7 +14,6 @@ from batchctl.runs.heads import parse_object
 CIRCUIT_KEY = "control/circuit.json"
 CIRCUIT_VERSION = 1
 OPEN, CLOSED = "open", "closed"
-CIRCUIT_REASON = "CircuitOpenError"
 
 
 @dataclass(frozen=True)

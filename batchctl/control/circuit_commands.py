@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import typer
 
 from batchctl.console import Console
-from batchctl.control.circuit import CIRCUIT_REASON, CircuitState, PartnerCircuit
+from batchctl.control.circuit import CircuitState, PartnerCircuit
 from batchctl.control.switch import KillSwitch, StoppedRuns, find_user
+from batchctl.redrive.one_redrive import CIRCUIT_REASON
 from batchctl.redrive.options import AsJson, Region, Stack
 from batchctl.redrive.stack import BatchStack, open_stack
 
@@ -30,7 +31,9 @@ def show(stack: Stack = None, region: Region = None, as_json: AsJson = False) ->
         typer.echo(json.dumps(_to_json(found, runs)))
         return
     console = Console()
-    console.print(_describe(found), style="yellow" if found and found.is_open else "green", highlight=False)
+    console.print(
+        _describe(found), style="yellow" if found and found.is_open else "green", highlight=False, soft_wrap=True
+    )
     _show_runs(console, runs, _options(stack, region))
 
 
@@ -53,7 +56,7 @@ def close(stack: Stack = None, region: Region = None, as_json: AsJson = False) -
     if found is None or not found.is_open:
         console.print("the circuit is closed already: nothing to do", style="green")
         return
-    console.print(f"closed; {_describe(found)}", style="green", highlight=False, soft_wrap=True)
+    console.print(f"closed; {_describe(found, 'was')}", style="green", highlight=False, soft_wrap=True)
     _show_runs(console, runs, _options(stack, region))
 
 
@@ -63,12 +66,12 @@ def _find_runs(target: BatchStack, found: CircuitState | None) -> StoppedRuns | 
     return KillSwitch(target).find_runs(found.changed_at, reason=CIRCUIT_REASON)
 
 
-def _describe(found: CircuitState | None) -> str:
+def _describe(found: CircuitState | None, verb: str = "is") -> str:
     if found is None:
         return "the circuit is closed: it was never opened"
     moment = datetime.fromtimestamp(found.changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     by = f" by run {found.run_id}" if found.run_id else ""
-    return f"the circuit is {found.state} since {moment}{by}: {found.reason}"
+    return f"the circuit {verb} {found.state} since {moment}{by}: {found.reason}"
 
 
 def _show_runs(console: Console, runs: StoppedRuns | None, options: str) -> None:

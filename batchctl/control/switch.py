@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from express_batch.run_layout import original_of
 
 from batchctl.redrive.stack import BatchStack, explained
 from batchctl.runs.figures import count_or_zero, seconds_or
@@ -38,7 +39,7 @@ class Stop:
 class StoppedRuns:
     """What became of the runs that met the stop."""
 
-    to_redrive: Mapping[str, int]  # by run id, the users that were not called for
+    to_redrive: Mapping[str, int]  # by run id, the users that it or a redrive of it did not call for
     not_started: tuple[str, ...]
     going: tuple[str, ...]  # not closed yet
 
@@ -94,7 +95,8 @@ class KillSwitch:
         keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
         with ThreadPoolExecutor(READERS) as readers:
             documents = [parse_object(body) for body in readers.map(self._get, keys)]
-        to_redrive, not_started, going = {}, [], []
+        to_redrive: dict[str, int] = {}
+        not_started, going = [], []
         for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
             if closed is None:
                 if started is not None and not is_execution_over(seconds_or(started.get("claimed_at"), 0.0), now()):
@@ -102,7 +104,9 @@ class KillSwitch:
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
             elif users := _count_failed(closed, reason):
-                to_redrive[run_id] = users
+                # A redrive's users are its run's, and redriving the run takes whoever is left over all of them.
+                original = original_of(run_id)
+                to_redrive[original] = max(users, to_redrive.get(original, 0))
         return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
 
     def _list_runs(self, since: float) -> list[str]:
