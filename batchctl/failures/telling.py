@@ -26,8 +26,8 @@ def describe_left(left: dict[str, int]) -> str:
     if not any(left.values()):
         return "nothing is stuck: the failed-records queue and rejected/ are empty"
     return (
-        f"remaining: {left['batches']:,} batches with {left['records']:,} records in the failed-records queue, "
-        f"{left['rejected']:,} rejected records"
+        f"remaining: {_count(left['batches'], 'batch', 'batches')} with {_count(left['records'], 'record')} "
+        f"in the failed-records queue, {_count(left['rejected'], 'rejected record')}"
     )
 
 
@@ -82,8 +82,8 @@ def describe_nobody(run_ids: Sequence[str], reasons: Sequence[str]) -> str:
     return f"no user failed {where}{with_reasons}"
 
 
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
+def _count(number: int, name: str, names: str | None = None) -> str:
+    return f"{number:,} {name if number == 1 else names or f'{name}s'}"
 
 
 def _as_they_are(*texts: str) -> list[Text]:
