@@ -1,6 +1,8 @@
 """The terminal's side of batchctl: text from outside can be shown, and can do nothing."""
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 import rich.console
 from rich.console import ConsoleOptions, RenderableType
@@ -16,10 +18,20 @@ _SHOWN = (
     | dict.fromkeys(range(0x80, 0xA0), _REPLACEMENT)
     | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), _REPLACEMENT)
 )
+# A table is as wide as it has to be. In a file or a pipe nothing is gained by folding ids at 80 columns, and `grep`
+# finds no folded one.
+_COLUMNS_OF_A_FILE = 240
 
 
 class Console(rich.console.Console):
-    """rich's console; what it is given reaches the terminal without control characters."""
+    """rich's console; what it is given reaches the terminal without control characters, and is no markup."""
+
+    def __init__(self, **options: Any) -> None:
+        # Text from outside, such as the reason of a stop, may hold what rich takes for markup, and refuses where it is
+        # broken. What is to be coloured is a rich.text.Text, or has a style.
+        super().__init__(**{"markup": False, **options})
+        if "width" not in options and not self.is_terminal and not os.environ.get("COLUMNS"):
+            self.width = _COLUMNS_OF_A_FILE
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is printed, piece by piece; rich's own controls are pieces of their own and stay."""

@@ -79,8 +79,7 @@ def main() -> None:
     except KNOWN_ERRORS as error:
         _print_error(errors, error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("stopped; everything that was started has ended", style="yellow")
+    except KeyboardInterrupt:  # before a command has begun; within one typer ends with the same status
         sys.exit(130)
 
 

@@ -15,11 +15,11 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "faults.md"
 def make_table(verdicts: Sequence[Verdict]) -> Table:
     """Fault / users / rows right / missing / duplicates / recovered in s, and what the runs said."""
     table = Table()
-    table.add_column("fault")
+    table.add_column("fault", no_wrap=True)
     for name in ("users", "rows right", "missing", "duplicates", "recovered in s"):
         table.add_column(name, justify="right")
-    table.add_column("the run under it said")
-    table.add_column("made whole by")
+    table.add_column("the run under it said", overflow="fold")
+    table.add_column("made whole by", overflow="fold")
     for verdict in verdicts:
         table.add_row(*_cells(verdict), style="" if verdict.is_green else "red")
     return table

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from rich.console import Console
+from rich.text import Text
 
+from batchctl.console import Console
 from chaos.play import play
 from chaos.processes import describe_difference, list_commands
 from chaos.report import PAGE, make_table, write_page
@@ -21,6 +22,7 @@ from chaos.verdict import Verdict
 
 USERS = 2_000
 SEED = 1
+INTERRUPTED = 130
 
 
 async def run_scenarios(scenarios: Sequence[Scenario], users: int, seed: int, console: Console) -> list[Verdict]:
@@ -57,10 +59,11 @@ async def _play(scenario: Scenario, stage: Stage, seed: int, console: Console) -
         except Exception as error:  # noqa: BLE001  # the other faults' turns are wanted too
             problem = f"{type(error).__name__}: {error}"
             verdict = Verdict(scenario.name, stage.users, missing=stage.users, problems=[problem])
-    mark = "[green]survived[/]" if verdict.is_green else "[red]not survived[/]"
-    console.print(f"{mark}  {scenario.name}  ({verdict.strikes} strikes, {verdict.recovered_seconds:.1f} s)")
+    mark = ("survived", "green") if verdict.is_green else ("not survived", "red")
+    strikes = f"{verdict.strikes} strike{'' if verdict.strikes == 1 else 's'}"
+    console.print(Text.assemble(mark, f"  {scenario.name}  ({strikes}, {verdict.recovered_seconds:.1f} s)"))
     for problem in verdict.problems:
-        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
+        console.print(f"  {problem}", style="red", soft_wrap=True)
     return verdict
 
 
@@ -75,7 +78,11 @@ def choose(names: Sequence[str]) -> list[Scenario]:
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; exits 2 with one line where it is wrong."""
-    parser = argparse.ArgumentParser(prog="make chaos", description="Faults against whole runs in the emulator.")
+    parser = argparse.ArgumentParser(
+        prog="make chaos",
+        description="Faults against whole runs in the emulator.",
+        epilog='Example: make chaos ARGS="--users 5000 database-killed partner-down"',
+    )
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="names; all without any")
     parser.add_argument("--users", type=int, default=USERS)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -100,7 +107,7 @@ async def _run_interruptible(chosen: argparse.Namespace, console: Console) -> li
 
 
 def main() -> None:
-    """Exit status 0 only if every fault was survived; the page is written when all of them had their turn."""
+    """Exit status 0 only if every fault was survived, 130 after Ctrl-C; the page is written when all had their turn."""
     chosen = parse_arguments(sys.argv[1:])
     if chosen.list:
         for scenario in SCENARIOS:
@@ -110,7 +117,8 @@ def main() -> None:
     try:
         verdicts = asyncio.run(_run_interruptible(chosen, Console(stderr=True)))
     except asyncio.CancelledError:
-        sys.exit("stopped; everything that was started has ended")
+        print("stopped; everything that was started has ended", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     if chosen.json:
         print(json.dumps({"seed": chosen.seed, "faults": [verdict.to_json() for verdict in verdicts]}))
     else:

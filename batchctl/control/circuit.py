@@ -9,8 +9,6 @@ from express_batch.run_layout import CIRCUIT_KEY
 from batchctl.redrive.bucket import Bucket
 from batchctl.redrive.stack import BatchStack, explained
 
-CIRCUIT_REASON = "CircuitOpenError"
-
 
 class PartnerCircuit:
     """control/circuit.json of one stack. All methods raise BatchctlError with the remedy."""

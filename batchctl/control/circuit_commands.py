@@ -8,8 +8,9 @@ import typer
 from express_batch.circuit_board import Circuit
 
 from batchctl.console import Console
-from batchctl.control.circuit import CIRCUIT_REASON, PartnerCircuit
+from batchctl.control.circuit import PartnerCircuit
 from batchctl.control.switch import KillSwitch, StoppedRuns, find_user
+from batchctl.redrive.one_redrive import CIRCUIT_REASON
 from batchctl.redrive.options import AsJson, Region, Stack
 from batchctl.redrive.stack import BatchStack, open_stack
 from batchctl.runs.figures import seconds_or
@@ -32,7 +33,9 @@ def show(stack: Stack = None, region: Region = None, as_json: AsJson = False) ->
         typer.echo(json.dumps(_to_json(found, runs)))
         return
     console = Console()
-    console.print(_describe(found), style="yellow" if found and found.is_open else "green", highlight=False)
+    console.print(
+        _describe(found), style="yellow" if found and found.is_open else "green", highlight=False, soft_wrap=True
+    )
     _show_runs(console, runs, _options(stack, region))
 
 
@@ -55,7 +58,7 @@ def close(stack: Stack = None, region: Region = None, as_json: AsJson = False) -
     if found is None or not found.is_open:
         console.print("the circuit is closed already: nothing to do", style="green")
         return
-    console.print(f"closed; {_describe(found)}", style="green", highlight=False, soft_wrap=True)
+    console.print(f"closed; {_describe(found, 'was')}", style="green", highlight=False, soft_wrap=True)
     _show_runs(console, runs, _options(stack, region))
 
 
@@ -65,7 +68,7 @@ def _find_runs(target: BatchStack, found: Circuit | None) -> StoppedRuns | None:
     return KillSwitch(target).find_runs(found.changed_at, reason=CIRCUIT_REASON)
 
 
-def _describe(found: Circuit | None) -> str:
+def _describe(found: Circuit | None, verb: str = "is") -> str:
     if found is None:
         return "the circuit is closed: it was never opened"
     changed_at = seconds_or(found.changed_at, 0.0)  # the batch takes any number
@@ -73,7 +76,7 @@ def _describe(found: Circuit | None) -> str:
         datetime.fromtimestamp(changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if changed_at else "nobody knows when"
     )
     by = f" by run {found.run_id}" if found.run_id else ""
-    return f"the circuit is {found.state} since {since}{by}: {found.reason}"
+    return f"the circuit {verb} {found.state} since {since}{by}: {found.reason}"
 
 
 def _show_runs(console: Console, runs: StoppedRuns | None, options: str) -> None:

@@ -37,7 +37,8 @@ def stop(
         typer.echo(json.dumps({"stopped": True, **asdict(found)}))
         return
     console = Console()
-    console.print(_describe(found) if is_new else f"already {_describe(found)}", style="yellow", highlight=False)
+    told = _describe(found) if is_new else f"already {_describe(found)}"
+    console.print(told, style="yellow", highlight=False, soft_wrap=True)
     console.print(f"resume: batchctl resume{_options(stack, region)}", highlight=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from express_batch.claim import LONGEST_EXECUTION_SECONDS
-from express_batch.run_layout import STOP_KEY
+from express_batch.run_layout import STOP_KEY, original_of
 from express_batch.stop_switch import CHECK_SECONDS
 
 from batchctl.redrive.bucket import Bucket
@@ -40,7 +40,7 @@ class Stop:
 class StoppedRuns:
     """What became of the runs that met the stop."""
 
-    to_redrive: Mapping[str, int]  # by run id, the users that were not called for
+    to_redrive: Mapping[str, int]  # by run id, the users that it or a redrive of it did not call for
     not_started: tuple[str, ...]
     going: tuple[str, ...]  # not closed yet
 
@@ -96,7 +96,8 @@ class KillSwitch:
         keys = [f"runs/{run_id}/{name}.json" for run_id in run_ids for name in ("closed", "started")]
         with ThreadPoolExecutor(READERS) as readers:
             documents = [parse_object(body) for body in readers.map(self._bucket.get, keys)]
-        to_redrive, not_started, going = {}, [], []
+        to_redrive: dict[str, int] = {}
+        not_started, going = [], []
         for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
             if closed is None:
                 if started is not None and not is_execution_over(seconds_or(started.get("claimed_at"), 0.0), now()):
@@ -104,7 +105,9 @@ class KillSwitch:
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
             elif users := _count_failed(closed, reason):
-                to_redrive[run_id] = users
+                # A redrive's users are its run's, and redriving the run takes whoever is left over all of them.
+                original = original_of(run_id)
+                to_redrive[original] = max(users, to_redrive.get(original, 0))
         return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
 
     def _list_runs(self, since: float) -> list[str]:

@@ -16,8 +16,9 @@ from batchctl.failures.stuck import Stuck
 from batchctl.failures.telling import (
     count_left,
     describe_left,
+    describe_nobody,
+    describe_stuck,
     make_counts_table,
-    make_stuck_table,
     make_users_table,
     name_positions,
     stuck_to_json,
@@ -51,7 +52,8 @@ def list_failures(
     target = open_stack(stack, region)
     bucket = open_bucket(target)
     run_ids, reasons = bucket.list_run_ids(), tuple(reason or ())
-    users, unreadable = read_failed_users(bucket, _choose_runs(run, run_ids, last), reasons)
+    looked_at = _choose_runs(run, run_ids, last)
+    users, unreadable = read_failed_users(bucket, looked_at, reasons)
     counts = count_users(users)
     with open_stuck(target, bucket, run_ids) as stuck:
         chosen = [one for one in stuck.all if one.is_wanted((), run, reasons)]
@@ -68,9 +70,14 @@ def list_failures(
     console = Console()
     if counts:
         console.print(make_counts_table(counts))
-        console.print("batchctl redrive <run> runs again who is still not written", style="dim", highlight=False)
+        console.print(
+            f"batchctl redrive <run>{target.options} runs again who is still not written",
+            style="dim",
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
-        console.print("no user failed in these runs", style="green")
+        console.print(describe_nobody(looked_at, reasons), style="green", highlight=False)
     _show_rest(console, chosen, unreadable, left)
 
 
@@ -88,7 +95,8 @@ def show(
     target = open_stack(stack, region)
     bucket = open_bucket(target)
     run_ids, reasons = bucket.list_run_ids(), tuple(reason or ())
-    users, unreadable = ([], 0) if names else read_failed_users(bucket, _choose_runs(run, run_ids, 1), reasons)
+    looked_at = _choose_runs(run, run_ids, 1)
+    users, unreadable = ([], 0) if names else read_failed_users(bucket, looked_at, reasons)
     shown = name_users(bucket, users[:limit])
     with open_stuck(target, bucket, run_ids) as stuck:
         chosen = _choose(stuck, names, run, reasons)
@@ -107,6 +115,8 @@ def show(
         console.print(make_users_table(shown))
         if len(users) > limit:
             console.print(f"and {len(users) - limit:,} more: --limit shows them", style="dim", highlight=False)
+    elif not names:
+        console.print(describe_nobody(looked_at, reasons), style="green", highlight=False)
     _show_rest(console, chosen, unreadable, left)
     for one in chosen:
         _show_pieces(console, bucket, one)
@@ -170,9 +180,10 @@ def discard(
     target = open_stack(stack, region)
     bucket = open_bucket(target)
     with open_stuck(target, bucket, bucket.list_run_ids()) as stuck:
+        _refuse_ambiguous(stuck, names)
         chosen = _choose(stuck, names, run, tuple(reason or ()))
         if chosen and not yes:
-            Console(stderr=True).print(make_stuck_table(chosen))
+            Console(stderr=True).print(describe_stuck(chosen), soft_wrap=True)
             typer.confirm(f"Throw away {len(chosen):,}? Their rows will not be written", abort=True)
         for one in chosen:
             stuck.remove(one)
@@ -180,7 +191,7 @@ def discard(
     if as_json:
         typer.echo(json.dumps({"discarded": [stuck_to_json(one) for one in chosen], "remaining": left}))
         return
-    Console().print(f"thrown away: {len(chosen):,}; {describe_left(left)}", highlight=False)
+    Console().print(f"thrown away: {len(chosen):,}; {describe_left(left)}", highlight=False, soft_wrap=True)
 
 
 def _choose_runs(run: str | None, run_ids: Sequence[str], last: int) -> Sequence[str]:
@@ -200,9 +211,17 @@ def _choose(stuck: StuckRecords, names: Sequence[str] | None, run: str | None, r
     return [one for one in stuck.all if one.is_wanted(names or (), run, reasons)]
 
 
+def _refuse_ambiguous(stuck: StuckRecords, names: Sequence[str] | None) -> None:
+    """A name that is cut too short would throw away more than it seems to. Raises UsageError."""
+    for name in names or ():
+        found = [one.name for one in stuck.all if one.name.startswith(name)]
+        if len(found) > 1 and name not in found:
+            raise UsageError(f"{len(found):,} names begin with {name!r}: give more of it, or --run, --reason or --all")
+
+
 def _show_rest(console: Console, stuck: Sequence[Stuck], unreadable: int, left: dict[str, int]) -> None:
     if stuck:
-        console.print(make_stuck_table(stuck))
+        console.print(describe_stuck(stuck), soft_wrap=True)
     if unreadable:
         console.print(f"{unreadable:,} failure records cannot be read", style="yellow", highlight=False)
     console.print(describe_left(left), highlight=False, soft_wrap=True)

@@ -44,7 +44,7 @@ def open_stuck(stack: BatchStack, bucket: Bucket, run_ids: Sequence[str]) -> Ite
     stream = StreamReader(stack.make_client("kinesis"), stack.output("RowStreamName"))
     rejected: list[RejectedRecord] = read_rejected(bucket)
     with hold_batches(stack.make_client("sqs"), stack.output("FailedRecordsQueueUrl")) as held:
-        found = [describe_batch(stream.find(batch), run_ids) for batch in held.batches]
+        found = [describe_batch(stream.find(batch), run_ids, stack.options) for batch in held.batches]
         yield StuckRecords(bucket, stream, held, found + [describe_rejected(record) for record in rejected])
 
 

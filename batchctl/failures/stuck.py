@@ -58,18 +58,18 @@ class Stuck:
         )
 
 
-def describe_batch(found: FoundBatch, run_ids: Sequence[str]) -> Stuck:
-    """The message with what the stream still has of it; `run_ids` are the bucket's."""
+def describe_batch(found: FoundBatch, run_ids: Sequence[str], options: str = "") -> Stuck:
+    """The message with what the stream still has of it; `run_ids` are the bucket's, `options` a command's."""
     batch = found.batch
     decoded = [record.decode() for record in found.records]
     remedy = None
     if not batch.is_readable:
         remedy = "no message of the stream's mapping: find out who sends to this queue, then discard it"
     elif not found.is_whole:
+        run_id = _run_at(batch.arrived_at, run_ids) or "<run id>"
         remedy = (
             f"{'some' if found.records else 'all'} of its records are no longer in the stream (StreamRetentionHours): "
-            f"`batchctl redrive {_run_at(batch.arrived_at, run_ids) or '<run id>'}` calls for their users again, "
-            "then discard it"
+            f"`batchctl redrive {run_id}{options}` calls for their users again, then discard it"
         )
     return Stuck(
         name=batch.message_id,

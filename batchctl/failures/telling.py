@@ -26,8 +26,8 @@ def describe_left(left: dict[str, int]) -> str:
     if not any(left.values()):
         return "nothing is stuck: the failed-records queue and rejected/ are empty"
     return (
-        f"remaining: {left['batches']:,} batches with {left['records']:,} records in the failed-records queue, "
-        f"{left['rejected']:,} rejected records"
+        f"remaining: {_count(left['batches'], 'batch', 'batches')} with {_count(left['records'], 'record')} "
+        f"in the failed-records queue, {_count(left['rejected'], 'rejected record')}"
     )
 
 
@@ -44,28 +44,46 @@ def make_counts_table(counts: Sequence[FailureCount]) -> Table:
 
 def make_users_table(users: Sequence[FailedUser]) -> Table:
     """Single users."""
-    table = Table(title="failed users", title_justify="left")
-    for name in ("run", "user", "tenant", "function", "reason", "detail"):
-        table.add_column(name, overflow="fold")
+    # They are those of one run. Without a box, and with whole names, 80 columns leave room for the detail.
+    run_id = users[0].run_id if users else ""
+    table = Table(
+        title=Text(f"failed users of run {run_id}"),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for name in ("user", "tenant", "function", "reason"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("detail", overflow="fold")
     for user in users:
         name = user.user_id or f"chunk {user.chunk}, position {user.position}"
-        table.add_row(*_as_they_are(user.run_id, name, user.tenant_id, user.function, user.reason, user.detail))
+        table.add_row(*_as_they_are(name, user.tenant_id, user.function, user.reason, user.detail))
     return table
 
 
-def make_stuck_table(stuck: Sequence[Stuck]) -> Table:
-    """Batches and rejected records, a line each."""
-    table = Table(title="stuck records", title_justify="left")
-    for name in ("name", "kind", "reason", "runs", "why"):
-        table.add_column(name, overflow="fold")
-    table.add_column("records", justify="right")
-    table.add_column("users", justify="right")
+def describe_stuck(stuck: Sequence[Stuck]) -> Text:
+    """Batches and rejected records: names as they are typed again, what each holds, and what is to be done."""
+    lines: list[str | tuple[str, str]] = [("stuck records", "italic")]
     for one in stuck:
-        why = one.why if one.remedy is None else f"{one.why}; {one.remedy}"
-        users = f"{one.users:,}" if one.pieces else "unknown"
-        told = _as_they_are(one.name, one.kind, one.reason, ", ".join(one.run_ids), why)
-        table.add_row(*told, f"{one.records:,}", users)
-    return table
+        runs = f" of run {', '.join(one.run_ids)}" if one.run_ids else ""
+        users = f"{_count(one.users, 'user')}{runs}" if one.pieces else "users unknown"
+        lines += ["\n", (one.name, "bold"), f"  {one.kind}, {one.reason}, {_count(one.records, 'record')}, {users}"]
+        lines += [f"\n  {one.why}"]
+        if one.remedy is not None:
+            lines += ["\n  ", (one.remedy, "yellow")]
+    return Text.assemble(*lines)
+
+
+def describe_nobody(run_ids: Sequence[str], reasons: Sequence[str]) -> str:
+    """Why no user is shown."""
+    where = f"in run {run_ids[0]}" if len(run_ids) == 1 else f"in {_count(len(run_ids), 'run')}"
+    with_reasons = f" with {' or '.join(reasons)}" if reasons else ""
+    return f"no user failed {where}{with_reasons}"
+
+
+def _count(number: int, name: str, names: str | None = None) -> str:
+    return f"{number:,} {name if number == 1 else names or f'{name}s'}"
 
 
 def _as_they_are(*texts: str) -> list[Text]:

@@ -129,5 +129,9 @@ def run_interruptible(work: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 
-    # uvloop: a third less of the parent's CPU for each invocation.
-    return uvloop.run(guarded())
+    try:
+        # uvloop: a third less of the parent's CPU for each invocation.
+        return uvloop.run(guarded())
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; everything that was started has ended", style="yellow")
+        raise

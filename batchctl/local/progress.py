@@ -28,7 +28,8 @@ class RunProgress:
             return
         payload: dict[str, Any] = event.output["Payload"]
         if event.state_name == "ListUsers":
-            self.users_listed = payload["users_listed"]
+            # A run that is stopped, or that another one keeps out, lists nobody and says so without a count.
+            self.users_listed = payload.get("users_listed", 0)
         elif "wait_seconds" not in payload:  # else the slice waits for its calls' time, and is called again
             self.synced += payload["synced"]
             self.failed += payload["failed"]

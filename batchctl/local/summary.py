@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from emulator.partner_api.call_rate import CallRate
 
@@ -58,7 +59,7 @@ class RunSummary:
         table = Table(title=f"run {self.run_id}", show_header=False, title_justify="left")
         table.add_column(style="dim")
         table.add_column(justify="right")
-        table.add_row("status", f"[{style}]{self.status}[/]")
+        table.add_row("status", Text(self.status, style))
         table.add_row("users listed", f"{self.users_listed:,}")
         table.add_row("rows written", f"{self.rows_written:,}")
         table.add_row("users failed", f"{self.users_failed:,}")

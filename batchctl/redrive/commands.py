@@ -11,7 +11,7 @@ from rich.text import Text
 
 from batchctl.console import Console
 from batchctl.errors import BatchctlError
-from batchctl.redrive.one_redrive import Ended, Left, ask_left, run, start
+from batchctl.redrive.one_redrive import CIRCUIT_REASON, Ended, Left, ask_left, run, start
 from batchctl.redrive.options import AsJson, Region, Stack, Yes
 from batchctl.redrive.stack import BatchStack, open_stack
 
@@ -47,7 +47,7 @@ def redrive(
     if left.running is not None:
         raise BatchctlError(f"{left.running} is at work already: wait until it has ended (5 minutes at most)")
     if left.users_chosen == 0:
-        _finish(left, left, None, as_json=as_json)
+        _finish(target, left, left, None, reasons, as_json=as_json)
         return
     if not as_json:
         _show_left(left, reasons)
@@ -56,23 +56,34 @@ def redrive(
     if not wait:
         _tell_started(left, start(target, run_id, reasons), as_json=as_json)
         return
-    with console.status(f"running {left.users_chosen:,} users again"):
-        ended = run(target, run_id, reasons)
-    _finish(left, _ask_again(target, left, ended), ended, as_json=as_json)
+    try:
+        with console.status(f"running {left.users_chosen:,} users again"):
+            ended = run(target, run_id, reasons)
+    except KeyboardInterrupt:
+        console.print(
+            f"not waited for: the redrive goes on; `batchctl redrive {run_id}{target.options}` says later who is left",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise
+    _finish(target, left, _ask_again(target, left, ended), ended, (), as_json=as_json)
 
 
 def _ask_again(target: BatchStack, before: Left, ended: Ended) -> Left:
     if ended.status == "ALREADY_STARTED":
         raise BatchctlError(f"{ended.run_id} was started by another in the meantime: wait until it has ended")
     if ended.status == "STOPPED":
-        raise BatchctlError("calls are stopped: `batchctl resume` lets them begin again")
+        raise BatchctlError(f"calls are stopped: `batchctl resume{target.options}` lets them begin again")
     if ended.status == "FAILED":
         raise BatchctlError(f"redrive of {before.run_id} failed: {ended.problem}")
     return ask_left(target, before.run_id)
 
 
-def _finish(before: Left, after: Left, ended: Ended | None, *, as_json: bool) -> None:
-    """Print the account; ends with status 1 when somebody is left."""
+def _finish(
+    target: BatchStack, before: Left, after: Left, ended: Ended | None, reasons: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Print the account; ends with status 1 when somebody is left. `reasons` are those that nobody has."""
     run_id = None if ended is None else ended.run_id or after.newest_redrive
     account = None if run_id is None else after.account(run_id)
     if as_json:
@@ -83,11 +94,18 @@ def _finish(before: Left, after: Left, ended: Ended | None, *, as_json: bool) ->
         if not after.users_left:
             Console().print(f"nobody of run {after.run_id} is left", style="green", highlight=False)
     if after.users_left:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in after.by_reason.items())
+        told = ", ".join(f"{reason} {count:,}" for reason, count in after.by_reason.items())
+        nobody = f"none of them with {' or '.join(reasons)}, so nothing was started; " if reasons else ""
         raise BatchctlError(
-            f"{after.users_left:,} users of run {after.run_id} are left ({reasons}): "
-            "`batchctl failures show` says why; redrive again when the cause is gone"
+            f"{after.users_left:,} users of run {after.run_id} are left ({told}): {nobody}"
+            f"{_say_why(after, target.options)}; redrive again when the cause is gone"
         )
+
+
+def _say_why(left: Left, options: str) -> str:
+    if CIRCUIT_REASON in left.by_reason:
+        return f"`batchctl circuit show{options}` says whether the partner is still down"
+    return f"`batchctl failures show --run {left.newest_redrive or left.run_id}{options}` says why"
 
 
 def _to_json(before: Left, after: Left, account: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from batchctl.redrive.stack import LONG_CALL, BatchStack, explained
 from batchctl.runs.figures import read_count, read_counts, read_mapping
 
 ALIAS = "live"
+CIRCUIT_REASON = "CircuitOpenError"  # of users that were not called for, because the partner was found down
 # Where a release's ListUsers knows no redrive it takes this for the time of a run, and refuses it.
 NO_TIME = "asks who is left"
 

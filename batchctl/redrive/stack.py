@@ -24,6 +24,7 @@ class BatchStack:
     name: str
     outputs: Mapping[str, str]
     make_client: Callable[..., Any]  # (service, config=None)
+    options: str = ""  # with which another command reaches it
 
     def output(self, name: str) -> str:
         """Raises BatchctlError where the stack's release has no such output."""
@@ -47,7 +48,8 @@ def open_stack(stack: str | None, region: str | None, endpoints: Path = ENDPOINT
 def _open_aws(stack: str, region: str | None) -> BatchStack:
     session, answer = describe_stack(stack, region)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in answer.get("Outputs", [])}
-    return BatchStack(f"stack {stack}", outputs, session.client)
+    options = f" --stack {stack}" + (f" --region {region}" if region else "")
+    return BatchStack(f"stack {stack}", outputs, session.client, options)
 
 
 def _open_local(path: Path) -> BatchStack:

@@ -1,6 +1,7 @@
 """The view of a release under way: a line a group."""
 
 from rich.table import Table
+from rich.text import Text
 
 from batchctl.rehearse.release import GroupProgress, Release, Stage
 
@@ -20,8 +21,7 @@ def make_table(release: Release) -> Table:
     return table
 
 
-def _describe(progress: GroupProgress) -> str:
+def _describe(progress: GroupProgress) -> Text:
     if progress.problem is not None:
-        return f"[red]failed in its {progress.stage}[/]"
-    style = STYLES.get(progress.stage, "cyan")
-    return f"[{style}]{progress.stage}[/]"
+        return Text(f"failed in its {progress.stage}", "red")
+    return Text(progress.stage, STYLES.get(progress.stage, "cyan"))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -106,10 +105,15 @@ def _make_head_table(data: RunData) -> Table:
     table.add_row("users failed", f"{head.users_failed:,}")
     for reason, count in head.failed_by_reason.items():
         table.add_row(Text(f"  {reason}"), f"{count:,}")
-    table.add_row("users missing", f"{head.users_missing:,}")
+    table.add_row(f"users {_not_there(head)}", f"{head.users_missing:,}")
     for name, value in _figures(data):
         table.add_row(name, Text(value))
     return table
+
+
+def _not_there(head: RunHead) -> str:
+    """What the users are that are neither written nor failed; while a run goes on nobody is missing."""
+    return "still open" if head.status == "RUNNING" else "missing"
 
 
 def _figures(data: RunData) -> Iterator[tuple[str, str]]:
@@ -145,10 +149,12 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     head = diagnosis.head
     seconds = "" if head.seconds is None else f" in {head.seconds:,.1f} s"
     console.print(
-        f"run {head.run_id} ({escape(diagnosis.origin)}) is [{style_of(head.status)}]{head.status}[/]: "
-        f"{head.rows_written:,} written, {head.users_failed:,} failed, {head.users_missing:,} missing "
-        f"of {head.users_listed:,}{seconds}",
-        highlight=False,
+        Text.assemble(
+            f"run {head.run_id} ({diagnosis.origin}) is ",
+            (head.status, style_of(head.status)),
+            f": {head.rows_written:,} written, {head.users_failed:,} failed, {head.users_missing:,} "
+            f"{_not_there(head)} of {head.users_listed:,}{seconds}",
+        ),
         soft_wrap=True,
     )
     parts: list[Text] = [_show_finding(finding) for finding in diagnosis.findings]

@@ -9,6 +9,7 @@ from batchctl.runs.run_data import FailureGroup, Finding, InvocationReport, RunD
 
 INVOCATIONS_SHOWN = 5
 LINES_SHOWN = 6
+REFUSED_REDRIVE = "RedriveRefusedError"  # ListUsers' answer to an operator, who was told; the run did not fail by it
 # An invocation takes 240 s at most, and its REPORT follows within a second.
 LONGEST_INVOCATION_SECONDS = 245.0
 
@@ -39,7 +40,7 @@ class Diagnosis:
 
 def diagnose(data: RunData, source: RunSource | None) -> Diagnosis:
     """The run's errors; the first failed invocations of each kind come with their log lines where they can be read."""
-    failed = [report for report in data.invocations if report.error_type is not None]
+    failed = [report for report in data.invocations if report.error_type not in (None, REFUSED_REDRIVE)]
     chosen = _choose(failed)
     gaps = list(data.gaps)
     shown = [FailedInvocation(_state_of(report), report, _read_lines(source, report, gaps.append)) for report in chosen]

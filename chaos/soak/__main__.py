@@ -7,8 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
+from batchctl.console import Console
 from chaos.processes import describe_difference, list_commands
 from chaos.soak.page import PAGE, make_table, tell_faults, write_page
 from chaos.soak.soaking import SoakOptions, SoakResult, soak
@@ -19,7 +18,11 @@ INTERRUPTED = 130
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; exits 2 with one line where it is wrong."""
-    parser = argparse.ArgumentParser(prog="make soak", description="Runs in a row on one stack, each with a fault.")
+    parser = argparse.ArgumentParser(
+        prog="make soak",
+        description="Runs in a row on one stack, each with a fault.",
+        epilog='Example: make soak ARGS="--runs 60 --seed 7"',
+    )
     parser.add_argument("--runs", type=int, default=DEFAULTS.runs)
     parser.add_argument("--users", type=int, default=DEFAULTS.users)
     parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
@@ -58,9 +61,9 @@ async def run_interruptible(options: SoakOptions, console: Console) -> SoakResul
             for problem in result.problems:
                 if problem not in told:
                     told.add(problem)
-                    console.print(problem, style="red", markup=False, soft_wrap=True)
+                    console.print(problem, style="red", soft_wrap=True)
             if not console.is_terminal and result.runs % 10 == 0:
-                console.print(describe_progress(result, fault), markup=False, soft_wrap=True)
+                console.print(describe_progress(result, fault), soft_wrap=True)
 
         result = await soak(options, tell)
     if difference := describe_difference(processes, list_commands()):
@@ -69,21 +72,25 @@ async def run_interruptible(options: SoakOptions, console: Console) -> SoakResul
 
 
 def main() -> None:
-    """Exit status 0 only if every user was accounted for and nothing grows; the page is written after all runs."""
+    """Exit status 0 only if every user was accounted for and nothing grows, 130 after Ctrl-C.
+
+    The page is written after all runs.
+    """
     chosen = parse_arguments(sys.argv[1:])
     options = SoakOptions(chosen.runs, chosen.users, chosen.seed, chosen.sample_every)
     console = Console(stderr=True)
     try:
         result = asyncio.run(run_interruptible(options, console))
     except asyncio.CancelledError:
-        sys.exit("stopped before the first run; everything that was started has ended")
+        print("stopped before the first run; everything that was started has ended", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     if chosen.json:
         print(json.dumps({"runs": result.runs, "problems": result.problems, "samples": result.samples}))
     else:
         Console().print(make_table(result))
-        Console().print(tell_faults(result), markup=False)
+        Console().print(tell_faults(result))
     for problem in result.problems:
-        console.print(problem, style="red", markup=False, soft_wrap=True)
+        console.print(problem, style="red", soft_wrap=True)
     if result.was_stopped:
         console.print(f"stopped after {result.runs} of {options.runs} runs; everything that was started has ended")
         sys.exit(INTERRUPTED)

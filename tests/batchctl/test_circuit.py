@@ -44,7 +44,7 @@ def test_show_tells_since_when_and_why_and_whom_to_redrive(s3: FakeS3) -> None:
 def test_close_closes_what_the_batch_has_opened(s3: FakeS3) -> None:
     store = open_as_the_batch_does(s3)
 
-    assert "closed; the circuit is open since" in run("circuit", "close")
+    assert "closed; the circuit was open since" in run("circuit", "close")
 
     assert is_circuit_open(store) is False
     assert "the circuit is closed since" in run("circuit", "show")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from batchctl.console import Console, make_harmless
 from batchctl.failures.failed_users import FailedUser, FailureCount
 from batchctl.failures.rejected import RejectedRecord
 from batchctl.failures.stuck import REJECTED, Stuck, StuckPiece
-from batchctl.failures.telling import make_counts_table, make_stuck_table, make_users_table
+from batchctl.failures.telling import describe_stuck, make_counts_table, make_users_table
 from batchctl.runs.user_story import UserStory
 from batchctl.runs.views import print_story, print_summary
 from tests.batchctl.runs import test_html_report
@@ -49,7 +51,7 @@ def test_stuck_records_are_listed_whatever_they_say() -> None:
     source = RejectedRecord(key=HOSTILE, data=b"", reason=HOSTILE, detail=HOSTILE)
     stuck = Stuck(HOSTILE, REJECTED, HOSTILE, HOSTILE, 1, (piece,), (), HOSTILE, source)
 
-    assert_harmless(show(lambda console: console.print(make_stuck_table([stuck]))))
+    assert_harmless(show(lambda console: console.print(describe_stuck([stuck]))))
 
 
 def test_story_of_a_user_is_told_whatever_it_is_called() -> None:
@@ -69,7 +71,7 @@ def test_console_keeps_lines_colours_and_its_own_controls() -> None:
     out = io.StringIO()
     console = Console(file=out, width=40, force_terminal=True, color_system="standard", legacy_windows=False)
 
-    console.print("[red]a\tb[/red]\nc")
+    console.print(Text.assemble(("a\tb", "red"), "\nc"))
     with Live("moving", console=console):
         pass
 
@@ -77,6 +79,22 @@ def test_console_keeps_lines_colours_and_its_own_controls() -> None:
     assert told.startswith("\x1b[31ma")
     assert "b\x1b[0m\nc\n" in told
     assert "\x1b[?25l" in told  # the cursor is hidden meanwhile
+
+
+def test_text_is_not_taken_for_markup() -> None:
+    told = show(lambda console: console.print("partner asked, see [/tickets] [bold]4711[/bold]", style="yellow"))
+
+    assert told == "partner asked, see [/tickets] [bold]4711[/bold]\n"
+
+
+def test_line_of_a_table_stays_whole_when_it_goes_to_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    out, table = io.StringIO(), Table()
+    table.add_row("user-1" * 10, "tenant-1" * 10)
+
+    Console(file=out).print(table)
+
+    assert [cell.strip() for cell in out.getvalue().split("│")[1:3]] == ["user-1" * 10, "tenant-1" * 10]
 
 
 def test_text_without_control_characters_stays_as_it_is() -> None:

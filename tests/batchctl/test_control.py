@@ -83,6 +83,12 @@ def test_stop_puts_what_the_functions_look_for() -> None:
     assert (switch.is_on(), switch.reason) == (True, "partner down")
 
 
+@pytest.mark.parametrize("reason", ["see [/tickets]", "[bold]4711", "\\["])
+def test_stop_and_resume_show_the_reason_whatever_it_looks_like(s3: FakeS3, reason: str) -> None:
+    assert reason in run("stop", "--reason", reason)
+    assert reason in run("resume")
+
+
 def test_stop_says_since_when_and_how_to_resume(s3: FakeS3) -> None:
     text = run("stop", "--reason", "partner down", "--stack", "acme")
 
@@ -97,6 +103,7 @@ def test_resume_names_each_run_with_its_command(s3: FakeS3) -> None:
     KillSwitch(s3.stack).put_on("quiet", now=lambda: NOW)
     partial = {"status": "PARTIAL", "failed_by_reason": {"StoppedError": 1200, "ApiServerError": 3}}
     s3.add_run("20261122T083000Z", NOW - 5, partial)
+    s3.add_run("20261122T083000Z-r1", NOW - 5, {"status": "PARTIAL", "failed_by_reason": {"StoppedError": 900}})
     s3.add_run("20261121T083000Z-r1", NOW - 5, partial)
     s3.add_run("20261122T084000Z", NOW + 600, {"status": "STOPPED"})
     s3.add_run("20261122T082000Z", NOW - 600, partial)  # of an earlier stop
@@ -106,7 +113,8 @@ def test_resume_names_each_run_with_its_command(s3: FakeS3) -> None:
 
     assert "run 20261122T083000Z: 1,200 users were not called for" in text
     assert "batchctl redrive 20261122T083000Z --reason StoppedError --stack acme" in text
-    assert "batchctl redrive 20261121T083000Z-r1 --reason" in text
+    assert text.count("batchctl redrive 20261122T083000Z") == 1  # its redrive's users are its own
+    assert "batchctl redrive 20261121T083000Z --reason" in text
     assert "1 run listed nobody meanwhile" in text
     assert "T082000Z" not in text
     assert STOP_KEY not in s3.objects

@@ -26,6 +26,7 @@ from tests.fuzz.mutation import inputs
 from tests.fuzz.target import Target
 
 KEPT = Path(".local/fuzz")
+INTERRUPTED = 130
 # Of one target before the next one comes: long enough for hypothesis to vary what it has found interesting.
 EXAMPLES = 100
 ROUND = settings(
@@ -98,6 +99,9 @@ def replay(path: Path) -> int:
     if not names:
         print(f"error: {path.name} is of no target: name it <target>-<anything>", file=sys.stderr)
         return 2
+    if not path.is_file():
+        print(f"error: {path} is no file: FOUND lines name those that were kept", file=sys.stderr)
+        return 2
     target = TARGETS[max(names, key=len)]
     taken = target.run(path.read_bytes())
     print(f"{target.name}: {'taken' if taken else 'refused by name'}")
@@ -105,40 +109,53 @@ def replay(path: Path) -> int:
 
 
 def fuzz_all(names: Sequence[str], minutes: float, number: int) -> int:
-    """Rounds until the time is over; 1 where something was found."""
-    account, started, told = Account(), time.monotonic(), 0.0
+    """Rounds until the time is over or Ctrl-C; 1 where something was found, else 130 after Ctrl-C."""
+    account, started, was_stopped = Account(), time.monotonic(), False
     print(f"{len(names)} targets, {minutes:g} minutes, --seed {number}", flush=True)
-    order = random.Random(number)
-    waiting = list(names)
-    with memory_limit():
-        while waiting and time.monotonic() - started < minutes * 60:
-            for name in order.sample(waiting, len(waiting)):
-                elapsed = time.monotonic() - started
-                if elapsed >= minutes * 60:
-                    break
-                if elapsed - told >= 10:
-                    told = elapsed
-                    print(account.tell(elapsed), flush=True)
-                number += 1
-                before = time.monotonic()
-                path = fuzz_target(TARGETS[name], account, number)
-                account.seconds[name] = account.seconds.get(name, 0.0) + time.monotonic() - before
-                if path is not None:
-                    account.found.setdefault(name, []).append(path)
-                    waiting.remove(name)  # it would be found again and again
-                    print(f"FOUND in {name}: {path}", flush=True)
+    try:
+        with memory_limit():
+            _play_rounds(names, minutes, number, account)
+    except KeyboardInterrupt:
+        was_stopped = True
     for name in sorted(account.executions, key=lambda each: -account.executions[each]):
-        done = account.executions[name]
-        print(
-            f"{name:45} {done:9,} executions  {account.taken[name] / done:4.0%} taken  {account.seconds[name]:6.1f} s"
-        )
+        done, seconds = account.executions[name], account.seconds.get(name, 0.0)
+        print(f"{name:45} {done:9,} executions  {account.taken[name] / done:4.0%} taken  {seconds:6.1f} s")
     print(account.tell(time.monotonic() - started))
-    return 1 if account.found else 0
+    if without := len(names) - len(account.executions):
+        print(f"{without} of {len(names)} targets had no turn: give more minutes, or name fewer")
+    if account.found:
+        return 1
+    return INTERRUPTED if was_stopped else 0
+
+
+def _play_rounds(names: Sequence[str], minutes: float, number: int, account: Account) -> None:
+    order, waiting = random.Random(number), list(names)
+    started, told = time.monotonic(), 0.0
+    while waiting and time.monotonic() - started < minutes * 60:
+        for name in order.sample(waiting, len(waiting)):
+            elapsed = time.monotonic() - started
+            if elapsed >= minutes * 60:
+                break
+            if elapsed - told >= 10:
+                told = elapsed
+                print(account.tell(elapsed), flush=True)
+            number += 1
+            before = time.monotonic()
+            path = fuzz_target(TARGETS[name], account, number)
+            account.seconds[name] = account.seconds.get(name, 0.0) + time.monotonic() - before
+            if path is not None:
+                account.found.setdefault(name, []).append(path)
+                waiting.remove(name)  # it would be found again and again
+                print(f"FOUND in {name}: {path}", flush=True)
 
 
 def main() -> int:
-    """The exit status: 0 nothing found, 1 something, 2 a wrong command line."""
-    parser = argparse.ArgumentParser(prog="make fuzz ARGS=...", description=__doc__.partition("\n")[0])
+    """The exit status: 0 nothing found, 1 something, 2 a wrong command line, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="make fuzz ARGS=...",
+        description=__doc__.partition("\n")[0],
+        epilog='Example: make fuzz ARGS="--minutes 2 turn claim"',
+    )
     parser.add_argument("targets", nargs="*", metavar="target", help="names, or parts of them; all where none is given")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=None, help="documents of an earlier run")

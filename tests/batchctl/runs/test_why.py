@@ -1,8 +1,12 @@
 """The diagnosis of a run: which invocations are shown, and with which lines."""
 
+import io
+
+from batchctl.console import Console
 from batchctl.runs.collect import collect_run
+from batchctl.runs.views import print_diagnosis, print_summary
 from batchctl.runs.why import INVOCATIONS_SHOWN, diagnose
-from tests.batchctl.runs.made_up_run import START, MadeUpRun, make_data, make_report, make_slice
+from tests.batchctl.runs.made_up_run import START, MadeUpRun, make_data, make_head, make_report, make_slice
 from tests.batchctl.runs.test_findings import dead_slice
 
 
@@ -15,6 +19,26 @@ def test_diagnose_shows_one_of_each_kind_before_more_of_the_same() -> None:
     shown = [(each.state, each.report.request_id) for each in diagnosis.invocations]
     assert shown[:2] == [("SyncUsers", "dead-0"), ("RowStreamMapping", "w")]
     assert (len(shown), diagnosis.more_invocations) == (INVOCATIONS_SHOWN, 3)
+
+
+def test_diagnose_passes_over_a_redrive_that_was_refused() -> None:
+    refused = make_report("ListUsers", error_type="RedriveRefusedError")
+
+    diagnosis = diagnose(make_data(invocations=[refused, make_report(error_type="X")]), None)
+
+    assert [each.report.error_type for each in diagnosis.invocations] == ["X"]
+    assert diagnosis.more_invocations == 0
+
+
+def test_nobody_is_missing_while_a_run_goes_on() -> None:
+    out = io.StringIO()
+    data = make_data(head=make_head(status="RUNNING", users_missing=1200))
+
+    print_diagnosis(Console(file=out), diagnose(data, None))
+    print_summary(Console(file=out), data)
+
+    assert "1,200 still open of" in out.getvalue()
+    assert "missing" not in out.getvalue().partition("findings")[0]
 
 
 def test_diagnose_gives_the_last_lines_of_a_failed_invocation() -> None:
