@@ -31,8 +31,12 @@ def stages(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {group["name"]: group["stage"] for group in json.loads(done.stdout)["groups"]}
 
 
-def test_rehearsal_releases_every_group(tmp_path: Path) -> None:
-    done = rehearse(make_project(tmp_path, WAVES), "--users", "30", "--json")
+def test_rehearsal_releases_every_group_also_one_that_shares_the_limits_of_an_earlier_wave(tmp_path: Path) -> None:
+    project = make_project(tmp_path, WAVES, CallsPerSecond="100")
+    with (project / "pipeline/tenant-groups/alpha.yaml").open("a") as alpha:
+        alpha.write("  PartnerLimitTableName: express-batch-canary-PartnerLimits\n")
+
+    done = rehearse(project, "--users", "30", "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert set(stages(done).values()) == {"released"}

@@ -158,6 +158,20 @@ def test_repeats_have_a_lane_of_their_own_when_the_others_are_taken_and_use_a_fr
     assert lease is not None and lease.lane != REPEATS  # noqa: PT018
 
 
+def test_repeats_take_another_lane_when_others_have_filled_theirs_since_the_last_look() -> None:
+    world = World(500, environments=2)
+    late, others = world.limits
+    for number in range(4):
+        others.take_slots(2000, f"lane{number}", until=NOW + HOUR)
+    late.look()
+    world.table.items["loyalty"][REPEATS] = NOW + HOUR
+
+    lease = late.take_more(5, until=NOW + 60 * SECOND)
+
+    assert lease is not None
+    assert lease.lane != REPEATS
+
+
 def test_next_lease_has_room_for_repeats_when_slices_have_needed_them() -> None:
     limit = World(500).limits[0]
     for _ in range(20):

@@ -87,8 +87,15 @@ class PartnerLimit:
 
     def take_more(self, calls: int, *, until: int) -> Lease | None:
         """Slots for repeats, where they come first. Raises LimitUnavailableError."""
-        lane = self.lanes.soonest(self._item, self.clock.read(self.now()), calls)
-        return self._take(lane, calls, until, REPEAT_LEAD_MICROSECONDS)
+        lane = self._soonest(calls)
+        lease = self._take(lane, calls, until, REPEAT_LEAD_MICROSECONDS)
+        if lease is None and (other := self._soonest(calls)) != lane:
+            # Many who were late at once have filled the lane since this environment looked, and the refusal says so.
+            lease = self._take(other, calls, until, REPEAT_LEAD_MICROSECONDS)
+        return lease
+
+    def _soonest(self, calls: int) -> str:
+        return self.lanes.soonest(self._item, self.clock.read(self.now()), calls)
 
     def learn(self, users: int, *, requests: int, forfeited: int) -> None:
         """Remember what a slice needed."""
