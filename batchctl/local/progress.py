@@ -28,10 +28,12 @@ class RunProgress:
             return
         payload: dict[str, Any] = event.output["Payload"]
         if event.state_name == "ListUsers":
-            self.users_listed = payload["users_listed"]
-        elif "wait_seconds" not in payload:  # else the slice waits for its calls' time, and is called again
-            self.synced += payload["synced"]
-            self.failed += payload["failed"]
+            # A run that is stopped, or that another one keeps out, lists nobody and says so without a count.
+            self.users_listed = payload.get("users_listed", 0)
+        else:
+            # Under a shared rate an invocation may come to no more than the time to wait until.
+            self.synced += payload.get("synced", 0)
+            self.failed += payload.get("failed", 0)
 
     @property
     def seconds(self) -> float:
