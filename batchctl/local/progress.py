@@ -30,9 +30,10 @@ class RunProgress:
         if event.state_name == "ListUsers":
             # A run that is stopped, or that another one keeps out, lists nobody and says so without a count.
             self.users_listed = payload.get("users_listed", 0)
-        elif "wait_seconds" not in payload:  # else the slice waits for its calls' time, and is called again
-            self.synced += payload["synced"]
-            self.failed += payload["failed"]
+        else:
+            # Under a shared rate an invocation may come to no more than the time to wait until.
+            self.synced += payload.get("synced", 0)
+            self.failed += payload.get("failed", 0)
 
     @property
     def seconds(self) -> float:

@@ -22,7 +22,6 @@ from batchctl.redrive.one_redrive import Ended, Left, _read_message, read_left, 
 from batchctl.runs.aws_sources import read_segment
 from batchctl.runs.collect import collect_run
 from batchctl.runs.failure_records import read_cause
-from batchctl.runs.html.page import render_report
 from batchctl.runs.listing import list_heads
 from batchctl.runs.ports import LogLine
 from batchctl.runs.run_data import RunData
@@ -110,11 +109,6 @@ def _watch(name: str, data: bytes) -> list[Any]:
     run.objects.bodies[f"runs/{RUN_ID}/{name}.json"] = data
     times = iter([START + 1.0, START + 2.0, *[START + 400.0] * 10])
     return list(watch_run(run.source, RUN_ID, now=lambda: next(times), sleep=lambda _: None))
-
-
-def _html(data: bytes) -> str:
-    """What a kept file makes of a page; the whole of it takes a tenth of a second."""
-    return render_report(decode_run(data))
 
 
 def _kept(data: bytes) -> RunData:
