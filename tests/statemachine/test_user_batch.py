@@ -271,18 +271,26 @@ def test_close_run_is_tried_again_when_the_database_is_away() -> None:
     assert attempts == 2
 
 
-def test_run_is_closed_when_lambda_has_no_room_for_close_run_for_a_while() -> None:
-    """The group's own slices, or another group's, may have taken the account's concurrency."""
-    refusals = 8
+@pytest.mark.parametrize("function", ["ListUsers", "CloseRun"])
+@pytest.mark.parametrize(
+    "error", ["TooManyRequestsException", "ResourceNotReadyException", "ResourceConflictException"]
+)
+def test_run_goes_on_when_lambda_cannot_invoke_a_step_for_a_while(function: str, error: str) -> None:
+    """The group's own slices, or another group's, may have taken the account's concurrency. And a function in a VPC
+    that was idle for weeks, as with a schedule of once a month, wakes with its first invocation, which fails
+    (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
+    refusals = 7
+    batch = Batch()
+    answers = {"ListUsers": batch.list_users, "CloseRun": batch.close_run}
 
-    def throttle(event: Any) -> Any:
+    def refuse(event: Any) -> Any:
         nonlocal refusals
         if refusals:
             refusals -= 1
-            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
-        return {"run_id": event["run_id"], "status": "COMPLETE", "users_missing": 0}
+            raise AwsError(error, "not now", 429)
+        return answers[function](event)
 
-    assert Batch(functions={"CloseRun": throttle}).run().status == "SUCCEEDED"
+    assert Batch(functions={function: refuse}).run().status == "SUCCEEDED"
 
 
 def test_machine_ends_by_its_own_time_out_before_express_does() -> None:
