@@ -14,7 +14,9 @@ from express_batch.settings import CloseRunSettings
 # Outside the handler: an environment keeps them from invocation to invocation.
 settings = CloseRunSettings.from_environment(os.environ)
 observability = Observability(settings)
-database = MysqlDatabase(settings, password_source(settings))
+# With the state machine's eight repeats that outlasts a failover of two minutes: a run that has called for everybody
+# must not be left without an account. Less than the 21 s that the state has at least (CloseRunWaitSeconds 1).
+database = MysqlDatabase(settings, password_source(settings), patience_seconds=15)
 store = S3Store(settings.run_bucket)
 
 

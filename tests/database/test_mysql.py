@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pymysql
 import pytest
 from express_batch.adapters.mysql import MysqlDatabase
 from express_batch.database import RowRefusedError, TableMismatchError, Transaction
@@ -136,6 +137,21 @@ def test_connection_is_replaced_when_it_breaks_in_mid_transaction(database: Mysq
 
     assert read_users(probe) == ["a", "b"]
     assert len(set(connections)) == 2
+
+
+def test_connection_is_replaced_when_its_packets_are_out_of_order(database: MysqlDatabase, probe: Probe) -> None:
+    """PyMySQL says so by an error without a number."""
+    attempts: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        attempts.append(1)
+        add_user(tx, "a")
+        if len(attempts) == 1:
+            raise pymysql.err.InternalError("Packet sequence number wrong - got 7 expected 1")
+
+    database.run_transaction(work)
+
+    assert (read_users(probe), len(attempts)) == (["a"], 2)
 
 
 def test_connection_is_replaced_when_it_broke_between_two_invocations(database: MysqlDatabase, probe: Probe) -> None:

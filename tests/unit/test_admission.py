@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from express_batch.admission import Admission
-from express_batch.errors import JobQueryError
+from express_batch.errors import DatabaseUnavailableError, JobQueryError
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.redrive import RedriveRequest
@@ -170,6 +170,22 @@ def test_run_that_could_not_list_keeps_nobody_out(group: Group) -> None:
     group.database = working
 
     assert group.start(NEXT)["started"] is True
+
+
+def test_run_keeps_its_turn_when_an_attempt_at_its_listing_that_was_taken_for_dead_fails(group: Group) -> None:
+    # GIVEN an attempt that is overtaken by the next one while it reads the users, and fails then
+    class Overtaken(LedgerDatabase):
+        def stream_users(self, query: str) -> Generator[User, None, None]:
+            group.database = working
+            assert group.start()["users_listed"] == 3
+            raise DatabaseUnavailableError("broke off")
+            yield
+
+    working, group.database = group.database, Overtaken()
+    with pytest.raises(DatabaseUnavailableError):
+        group.start()
+
+    assert group.start(NEXT)["status"] == "SKIPPED"
 
 
 def test_run_waits_for_a_writer_that_is_behind_and_starts_when_it_has_caught_up(group: Group) -> None:

@@ -12,7 +12,7 @@ from express_batch.claim import LONGEST_EXECUTION_SECONDS
 from express_batch.errors import InvalidEventError, StorageRefusedError, StorageUnavailableError
 from express_batch.outside_json import decode_json, read_number
 from express_batch.ports import VersionedStore
-from express_batch.run_layout import TURN_KEY, check_run_id, closed_key
+from express_batch.run_layout import TURN_KEY, check_run_id, closed_key, listing_key
 
 # Each further attempt means that another run has just taken it.
 ATTEMPTS = 3
@@ -58,8 +58,13 @@ def take_turn(store: VersionedStore, turn: Turn, now: float) -> str | None:
 
 
 def give_turn_back(store: VersionedStore, turn: Turn) -> None:
-    """End the turn of a run whose listing failed. Where that does not work either, time ends it."""
+    """End the turn of a run whose listing failed. Where that does not work either, time ends it.
+
+    A run that is listed keeps it: it goes, or is about to, by another attempt at ListUsers that took this one for dead.
+    """
     with contextlib.suppress(StorageUnavailableError, StorageRefusedError):
+        if store.get(listing_key(turn.run_id)) is not None:
+            return
         found = store.get_with_version(TURN_KEY)
         held = None if found is None else _read_turn(found[0])
         if found is not None and held is not None and held.execution == turn.execution:

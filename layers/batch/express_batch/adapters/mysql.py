@@ -126,7 +126,7 @@ class MysqlDatabase:
                 self._connect_patiently(give_up)
                 return self._run_once(work, asked)
             except (pymysql.err.OperationalError, pymysql.err.InterfaceError, pymysql.err.InternalError) as error:
-                code = error.args[0] if error.args else 0
+                code = _read_code(error)
                 if code in DEADLOCK_CODES:
                     self._roll_back()
                     problem, is_last = "lost every dead-lock", attempt >= TRANSACTION_ATTEMPTS
@@ -164,7 +164,7 @@ class MysqlDatabase:
             connection.commit()
         except pymysql.err.Error as error:
             self.close()
-            code = error.args[0] if error.args else 0
+            code = _read_code(error)
             if self._is_broken(error, code) or code in DEADLOCK_CODES:
                 raise DatabaseUnavailableError(
                     f"{self._address} broke off while users were listed (MySQL error {code})"
@@ -260,12 +260,18 @@ class MysqlDatabase:
                 write_timeout=30,
             )
         except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
-            code = error.args[0] if error.args else 0
+            code = _read_code(error)
             raise DatabaseUnavailableError(
                 f"{self._address} takes no connection as {settings.database_user} (MySQL error {code}): "
                 "is it up, is the security group open, may this role connect?"
             ) from error
         return self._connection
+
+
+def _read_code(error: Exception) -> int:
+    """MySQL's number; where PyMySQL has nothing but words, as for packets out of order, that of a lost connection."""
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else CR.CR_SERVER_LOST
 
 
 class _MysqlTransaction:
@@ -300,7 +306,7 @@ def _translated(statement: Callable[[], T]) -> T:
     try:
         return statement()
     except pymysql.err.Error as error:
-        code = error.args[0] if error.args else 0
+        code = _read_code(error)
         is_signal = (error.sqlstate or "").startswith(SIGNAL_CLASS)
         if is_signal or code in ROW_CODES or isinstance(error, (pymysql.err.DataError, pymysql.err.IntegrityError)):
             raise RowRefusedError(code) from error
