@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from botocore.exceptions import ClientError
+from express_batch.object_sizes import read_object
 
 from batchctl.redrive.stack import BatchStack, explained
 from batchctl.runs.heads import parse_object
@@ -44,7 +45,7 @@ class PartnerCircuit:
         """What it says, or None where it was never opened. What is no circuit counts as open, as for the batch."""
         with explained(f"s3://{self._bucket}/{CIRCUIT_KEY}"):
             try:
-                body = self._client.get_object(Bucket=self._bucket, Key=CIRCUIT_KEY)["Body"].read()
+                body = read_object(self._client.get_object(Bucket=self._bucket, Key=CIRCUIT_KEY)["Body"], CIRCUIT_KEY)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                     return None

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from express_batch.object_sizes import read_object
 
 from batchctl.redrive.stack import BatchStack, explained
 from batchctl.runs.figures import count_or_zero, seconds_or
@@ -127,7 +128,7 @@ class KillSwitch:
         with explained(f"s3://{self._bucket}/{key}"):
             try:
                 body: Any = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-                return bytes(body.read())
+                return read_object(body, key)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                     return None
