@@ -10,6 +10,7 @@ from express_batch.claim import decode_claim
 from express_batch.errors import ChunkUnreadableError, ObjectUnreadableError
 from express_batch.failures import read_failures
 from express_batch.object_sizes import TOO_LARGE, find_max_bytes, read_object
+from express_batch.outside_json import MAX_BRACKETS, decode_json
 from express_batch.run_layout import (
     CIRCUIT_KEY,
     STOP_KEY,
@@ -82,3 +83,10 @@ def test_circuit_counts_as_open_when_it_is_too_large() -> None:
 
 def test_turn_is_taken_over_when_what_holds_it_is_too_large() -> None:
     assert take_turn(_store(TURN_KEY), Turn(RUN, "execution", 1_795_000_000.0), 1_795_000_000.0) is None
+
+
+def test_document_is_refused_before_it_is_built_when_it_has_too_many_lists_and_objects() -> None:
+    """8 MB of them, as much as an object of the run bucket may have, would be 226 MB of memory."""
+    for pair in (b"[],", b"{},"):
+        with pytest.raises(ValueError, match="too many lists and objects"):
+            decode_json(b"[" + pair * MAX_BRACKETS + b"0]")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from express_batch.outside_json import MAX_BRACKETS, MAX_DEPTH, decode_json
+from express_batch.outside_json import MAX_DEPTH, decode_json
 from hypothesis import given
 
 from tests.fakes.bounds import BOUNDED
@@ -34,13 +34,6 @@ def test_number_that_json_has_not_is_refused(text: str) -> None:
 def test_document_is_refused_when_it_is_nested_deeply(before: bytes, depth: int) -> None:
     with pytest.raises(ValueError, match="deeply"):
         decode_json(before + nested_json(depth) + (b"}" if before else b""))
-
-
-def test_document_is_refused_before_it_is_built_when_it_has_too_many_lists_and_objects() -> None:
-    """8 MB of them, as much as an object of the run bucket may have, would be 226 MB of memory."""
-    for pair in (b"[],", b"{},"):
-        with pytest.raises(ValueError, match="too many lists and objects"):
-            decode_json(b"[" + pair * MAX_BRACKETS + b"0]")
 
 
 def test_document_may_be_as_deep_as_the_limit_and_as_wide_as_it_likes() -> None:
