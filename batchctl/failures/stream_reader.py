@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +21,10 @@ PUT_ATTEMPTS = 6
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 MOST_PAGES = 2_000
 PAUSE_SECONDS = 0.25
+# A shard takes 1 MB a second, and a batch is gathered for 300 s at most (WriteWindowSeconds): between its first and last
+# record lies less. A message that names more is not the mapping's, and would fill the operator's memory.
+# https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+MOST_BYTES = 512_000_000
 # The shard is gone, or the number is none of its kept ones.
 _GONE = ("ResourceNotFoundException", "InvalidArgumentException")
 
@@ -57,6 +61,10 @@ class FoundBatch:
         return bool(self.records) and self.records[0].sequence_number == int(self.batch.start)
 
 
+class _TooMuchError(Exception):
+    """More than a batch can span."""
+
+
 class StreamReader:
     """One stream. All methods raise BatchctlError."""
 
@@ -65,12 +73,14 @@ class StreamReader:
         self._name = name
 
     def find(self, batch: FailedBatch) -> FoundBatch:
-        """The batch's records, as far as the stream keeps them."""
+        """The batch's records, as far as the stream keeps them; a message that names too many counts as unreadable."""
         if not batch.is_readable:
             return FoundBatch(batch, [])
         with explained(f"stream {self._name}"):
             try:
                 return FoundBatch(batch, self._read(batch.shard_id, int(batch.start), int(batch.end)))
+            except _TooMuchError:
+                return FoundBatch(replace(batch, shard_id=""), [])
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in _GONE:
                     return FoundBatch(batch, [])
@@ -89,6 +99,7 @@ class StreamReader:
             StartingSequenceNumber=str(start),
         )["ShardIterator"]
         found: list[KeptRecord] = []
+        size = 0
         for _ in range(MOST_PAGES):
             page = self._client.get_records(ShardIterator=iterator)
             for record in page["Records"]:
@@ -96,6 +107,9 @@ class StreamReader:
                 if number > end:
                     return found
                 found.append(KeptRecord(number, record["PartitionKey"], bytes(record["Data"])))
+                size += len(record["Data"])
+                if size > MOST_BYTES:
+                    raise _TooMuchError
             iterator = page.get("NextShardIterator")
             is_last = found and found[-1].sequence_number == end
             if is_last or iterator is None or (not page["Records"] and page.get("MillisBehindLatest", 0) == 0):

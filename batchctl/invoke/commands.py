@@ -47,6 +47,6 @@ def invoke(
         for line in answer.logs:
             # awslambdaric ends the lines inside one message with \r, so that CloudWatch keeps it whole.
             typer.echo(make_harmless(line.rstrip("\n").replace("\r", "\n")), err=True)
-    typer.echo(json.dumps(answer.payload, ensure_ascii=False))
+    typer.echo(json.dumps(answer.payload))
     if answer.is_error:
         raise BatchctlError(f"{folder} failed with {describe_error(answer)}")

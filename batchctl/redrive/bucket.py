@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from express_batch.chunks import read_chunk
 from express_batch.errors import ChunkUnreadableError
 from express_batch.job_contract import User
+from express_batch.object_sizes import read_object
 from express_batch.run_layout import is_dry_run
 
 from batchctl.redrive.stack import explained
@@ -22,10 +23,10 @@ class Bucket:
         self.name = name
 
     def get(self, key: str) -> bytes | None:
-        """The object, or None."""
+        """The object, or None; TOO_LARGE where it is none of the batch's."""
         with explained(f"s3://{self.name}/{key}"):
             try:
-                return bytes(self._client.get_object(Bucket=self.name, Key=key)["Body"].read())
+                return read_object(self._client.get_object(Bucket=self.name, Key=key)["Body"], key)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in _ABSENT:
                     return None

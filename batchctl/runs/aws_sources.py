@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from express_batch.object_sizes import read_object
 from express_batch.outside_json import decode_json
 from express_batch.run_layout import is_dry_run
 
@@ -49,9 +50,9 @@ class S3RunObjects:
         self._bucket = bucket
 
     def get(self, key: str) -> bytes | None:
-        """The object's body, or None."""
+        """The object's body, or None; TOO_LARGE where it is none of the batch's."""
         try:
-            return bytes(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            return read_object(self._client.get_object(Bucket=self._bucket, Key=key)["Body"], key)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _ABSENT:
                 return None

@@ -1,5 +1,6 @@
 """What comes from outside, a user id above all, is shown to an operator and does nothing to the terminal."""
 
+import ast
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,21 @@ def test_text_without_control_characters_stays_as_it_is() -> None:
     text = "user-1 ünï 😀 'x' \"y\" \\ %s [a]\n\tb"
 
     assert make_harmless(text) == text
+
+
+def test_every_document_that_is_printed_is_ascii() -> None:
+    """C1's controls and those that turn text round are no control characters to JSON, which leaves them as they are."""
+    wide = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "batchctl").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("typer.echo", "print")
+        and "ensure_ascii=False" in ast.unparse(node)
+    ]
+
+    # The list of the tenant groups is made of the project's own files.
+    assert [place.partition(":")[0] for place in wide] == ["batchctl/groups/commands.py"]
 
 
 def test_every_command_prints_through_this_console() -> None:

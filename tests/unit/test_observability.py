@@ -107,6 +107,19 @@ def test_log_line_is_a_constant_phrase_with_its_data_in_keys(stage: Stage) -> No
     assert (second["level"], second["key"]) == ("WARNING", "rejected/s/1.json")
 
 
+def test_log_line_is_one_line_and_no_other_whatever_a_key_holds(stage: Stage) -> None:
+    forged = '\n{"level":"ERROR","message":"run closed"}\r\u2028\x00"}'
+
+    with stage.observability.invocation(CONTEXT) as observer:
+        observer.log("slice synced", sample_users={"ApiServerError": [forged]}, level_of_it=forged)
+
+    text, _, rest = stage.output.getvalue().partition("\n")  # Lambda and CloudWatch know no other line end
+    line = json.loads(text)
+    assert rest == ""
+    assert (line["level"], line["message"]) == ("INFO", "slice synced")
+    assert line["sample_users"] == {"ApiServerError": [forged]}
+
+
 def test_line_has_nothing_of_the_invocation_before_it(stage: Stage) -> None:
     with stage.observability.invocation(CONTEXT) as observer:
         observer.identify(run_id="20261122T083000Z")

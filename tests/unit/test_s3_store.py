@@ -8,6 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.compat import HTTPHeaders
+from express_batch import object_sizes
 from express_batch.adapters import s3_requests
 from express_batch.adapters.s3_store import S3Store
 from express_batch.errors import StorageRefusedError, StorageUnavailableError
@@ -68,6 +69,48 @@ def test_get_gives_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert store_at(s3.url, monkeypatch).get(KEY) == b"\x00content\xff"
 
 
+@pytest.fixture
+def few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents of ten bytes at most."""
+    monkeypatch.setattr(object_sizes, "MAX_DOCUMENT_BYTES", 10)
+
+
+@pytest.mark.usefixtures("few_bytes")
+def test_get_says_too_large_when_the_object_has_more_bytes_than_one_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, b"0123456789"), (200, b"0123456789a"), (200, b"0123456789")) as s3:
+        store = store_at(s3.url, monkeypatch)
+
+        assert store.get(KEY) == b"0123456789"
+        assert store.get(KEY) == object_sizes.TOO_LARGE
+        assert store.get(KEY) == b"0123456789"  # by a connection of its own
+
+    assert len(s3.asked) == 3
+
+
+@pytest.mark.usefixtures("few_bytes")
+def test_version_is_told_when_the_object_is_too_large_so_that_it_can_be_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serve_aws((200, b"0123456789a")) as s3:
+        assert store_at(s3.url, monkeypatch).get_with_version(KEY) == (object_sizes.TOO_LARGE, "")
+
+
+@pytest.mark.usefixtures("few_bytes")
+def test_get_reads_no_further_when_the_object_never_ends(
+    endless_server: tuple[str, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, is_left = endless_server
+
+    assert store_at(url, monkeypatch).get(KEY) == object_sizes.TOO_LARGE
+    assert is_left.wait(10)
+
+
+@pytest.mark.usefixtures("few_bytes")
+def test_object_is_taken_whole_when_it_is_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_aws((200, b"0123456789a")) as s3:
+        assert store_at(s3.url, monkeypatch).get("runs/20261122T083000Z/chunks/00001.json") == b"0123456789a"
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [("InternalError", 500), ("SlowDown", 503), ("RequestTimeout", 400), ("ConditionalRequestConflict", 409)],
@@ -123,6 +166,31 @@ def test_list_keys_reads_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_list_keys_is_empty_when_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_aws((200, page([]))) as s3:
         assert list(store_at(s3.url, monkeypatch).list_keys("runs/")) == []
+
+
+@pytest.fixture
+def endless_server() -> Iterator[tuple[str, threading.Event]]:
+    """An address that sends an object without an end, and the event that its reader has gone."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    is_left = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    connection.sendall(bytes(65536))
+            except OSError:
+                is_left.set()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    host, port = listener.getsockname()
+    yield f"http://{host}:{port}", is_left
+    listener.close()
+    thread.join()
 
 
 @pytest.fixture

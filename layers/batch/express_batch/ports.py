@@ -17,7 +17,7 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, key: str) -> bytes | None:
-        """The object, or None when there is none."""
+        """The object, or None when there is none. One that is none of the batch's may come as TOO_LARGE."""
         ...
 
     def list_keys(self, prefix: str) -> Iterable[str]:

@@ -25,6 +25,7 @@ class FakeStream:
         if self.gone:
             raise ClientError({"Error": {"Code": self.gone, "Message": ""}}, "GetShardIterator")
         assert request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER"
+        assert request["StreamName"] == "rows"  # the stack's, whatever a message says
         start = int(request["StartingSequenceNumber"])
         return {"ShardIterator": f"{sum(number < start for number, _, _ in self.records)} full"}
 
@@ -97,6 +98,19 @@ def test_find_reads_no_further_than_the_batchs_end() -> None:
     StreamReader(stream, "rows").find(make_batch(3, 6))
 
     assert stream.calls == 3  # two pages and the empty one between them
+
+
+def test_message_is_none_of_the_mappings_when_it_names_more_than_a_batch_spans(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_reader, "MOST_BYTES", 3)
+    stream = FakeStream([1, 2, 3, 4, 5, 6, 7, 8])
+
+    found = StreamReader(stream, "rows").find(make_batch(1, 10**128))
+
+    assert (found.records, found.batch.is_readable) == ([], False)
+    assert stream.calls == 3  # two records a page, with an empty page between
+    assert StreamReader(stream, "rows").find(make_batch(1, 3)).is_whole
 
 
 def test_put_sends_each_record_once_though_the_shard_refuses_some() -> None:

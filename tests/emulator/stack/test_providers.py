@@ -14,9 +14,14 @@ from tests.emulator.stack.loader import Loader
 
 
 def _make(
-    load: Loader, resource_type: str, properties: dict[str, Any], *, delete: bool = False
+    load: Loader,
+    resource_type: str,
+    properties: dict[str, Any],
+    *,
+    delete: bool = False,
+    refused: dict[str, AwsError] | None = None,
 ) -> tuple[Stack, FakeAws]:
-    aws = FakeAws()
+    aws = FakeAws(refused or {})
     plan = load({"Resources": {"It": {"Type": resource_type, "Properties": properties}}})
 
     async def make() -> Stack:
@@ -283,6 +288,25 @@ def test_state_machine_provider_substitutes_when_the_definition_stands_in_the_te
     )
 
     assert json.loads(aws.parameters("CreateStateMachine")["definition"]) == {"A": "5"}
+
+
+def test_role_is_made_within_the_boundary_that_the_template_names(load: Loader) -> None:
+    boundary = "arn:aws:iam::000000000000:policy/Boundary"
+
+    _, aws = _make(load, "AWS::IAM::Role", {"AssumeRolePolicyDocument": {}, "PermissionsBoundary": boundary})
+
+    assert aws.parameters("CreateRole")["PermissionsBoundary"] == boundary
+    assert aws.operations().index("GetPolicy") < aws.operations().index("CreateRole")
+
+
+def test_role_is_refused_when_its_boundary_does_not_exist(load: Loader) -> None:
+    boundary = "arn:aws:iam::000000000000:policy/Gone"
+    refused = {"GetPolicy": AwsError("NoSuchEntity", f"Policy {boundary} was not found", 404)}
+
+    with pytest.raises(CreateError, match=r"policy/Gone was not found"):
+        _make(
+            load, "AWS::IAM::Role", {"AssumeRolePolicyDocument": {}, "PermissionsBoundary": boundary}, refused=refused
+        )
 
 
 def test_state_machine_provider_refuses_the_definition_when_it_is_no_json(load: Loader) -> None:

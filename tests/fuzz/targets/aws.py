@@ -27,7 +27,9 @@ class Answering:
     def __init__(self, status: int, body: bytes) -> None:
         self._answer = AwsAnswer(status, body, {})
 
-    def send(self, _method: str, _url: str, _body: bytes, _headers: Mapping[str, str]) -> AwsAnswer:
+    def send(
+        self, _method: str, _url: str, _body: bytes, _headers: Mapping[str, str], _max_bytes: int = 0
+    ) -> AwsAnswer:
         """The answer."""
         return self._answer
 

@@ -10,19 +10,23 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ResponseStreamingError
 from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
 
 from express_batch.errors import SettingsError
+from express_batch.object_sizes import TOO_LARGE
 from express_batch.outside_json import decode_json
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
+# A page of 1,000 keys, the longest answer besides objects, has 1.5 MB.
+MAX_ANSWER_BYTES = 8_000_000
 
 
 class AwsAnswer(NamedTuple):
-    """What came back, whatever the status."""
+    """What came back, whatever the status; `body` is TOO_LARGE where it is longer than it may be."""
 
     status: int
     body: bytes
@@ -40,17 +44,35 @@ class AwsRequests:
             max_pool_connections=16,
         )
 
-    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> AwsAnswer:
+    def send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int = MAX_ANSWER_BYTES
+    ) -> AwsAnswer:
         """The answer. Raises botocore's BotoCoreError when there is no whole answer."""
-        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
+        request = AWSRequest(method=method, url=url, data=body, headers=dict(headers), stream_output=True)
         self._signer(get_credentials(), self._service, get_region()).add_auth(request)
         response = self._session.send(request.prepare())
-        content: bytes = response.content
-        # botocore's HTTP session leaves it to its clients to notice that an answer broke off.
-        expected = response.headers.get("Content-Length")
-        if expected is not None and int(expected) != len(content):
-            raise ResponseStreamingError(error=f"{len(content)} of {expected} bytes")
-        return AwsAnswer(response.status_code, content, response.headers)
+        return AwsAnswer(response.status_code, _read(response, max_bytes), response.headers)
+
+
+def _read(response: AWSResponse, max_bytes: int) -> bytes:
+    announced = response.headers.get("Content-Length")
+    expected = None if announced is None else int(announced)
+    content = bytearray()
+    if expected is None or expected <= max_bytes:
+        try:
+            for piece in response.raw.stream():
+                content += piece
+                if len(content) > max_bytes:
+                    break
+        except HTTPError as error:
+            raise ResponseStreamingError(error=error) from error
+    if len(content) > max_bytes or (expected or 0) > max_bytes:
+        response.raw.close()  # with the connection: the rest is still on its way
+        return TOO_LARGE
+    # botocore's HTTP session leaves it to its clients to notice that an answer broke off.
+    if expected is not None and expected != len(content):
+        raise ResponseStreamingError(error=f"{len(content)} of {expected} bytes")
+    return bytes(content)
 
 
 def read_document(answer: bytes) -> dict[str, Any]:

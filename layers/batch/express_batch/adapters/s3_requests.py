@@ -10,8 +10,9 @@ from urllib.parse import quote, urlencode
 from botocore.auth import S3SigV4Auth
 from botocore.exceptions import BotoCoreError
 
-from express_batch.adapters.aws_requests import AwsRequests, find_endpoint, get_region
+from express_batch.adapters.aws_requests import MAX_ANSWER_BYTES, AwsRequests, find_endpoint, get_region
 from express_batch.errors import StorageRefusedError, StorageUnavailableError
+from express_batch.object_sizes import find_max_bytes
 
 ATTEMPTS = 4
 BASE_DELAY_SECONDS = 0.1
@@ -23,7 +24,7 @@ _CODE = re.compile(rb"<Code>(\w+)</Code>")
 
 @dataclass(frozen=True)
 class S3Answer:
-    """A 2xx answer's body, or the error's code."""
+    """A 2xx answer's body, or the error's code. TOO_LARGE for an object of more bytes than one of its key may have."""
 
     body: bytes
     etag: str = ""
@@ -56,12 +57,13 @@ class S3Requests:
         url = f"{self._base_url}/{quote(key, safe='/~')}"
         if query:
             url = f"{self._base_url}?{urlencode(query, quote_via=quote, safe='~')}"
+        max_bytes = find_max_bytes(key) if key else MAX_ANSWER_BYTES
         place = f"{self._bucket}/{key or (query or {}).get('prefix', '')}"
         problem = ""
         cause: BotoCoreError | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                status, answer, answer_headers = self._requests.send(method, url, body, headers or {})
+                status, answer, answer_headers = self._requests.send(method, url, body, headers or {}, max_bytes)
             except BotoCoreError as error:
                 problem = f"S3 cannot be reached for {place} ({type(error).__name__})"
                 cause = error

@@ -33,7 +33,10 @@ class S3Store:
         return answer.error_code is None
 
     def get(self, key: str) -> bytes | None:
-        """The object, or None. Without s3:ListBucket S3 answers 403 for an absent key, so the roles have it."""
+        """The object, or None; TOO_LARGE where it has more bytes than one of its key may have.
+
+        Without s3:ListBucket S3 answers 403 for an absent key, so the roles have it.
+        """
         answer = self._requests.send("GET", key, expected_errors=("NoSuchKey",))
         return answer.body if answer.error_code is None else None
 
