@@ -18,6 +18,7 @@ from batchctl.migrate.commands import migrate
 from batchctl.redrive.commands import redrive
 from batchctl.rehearse import commands as rehearse_commands
 from batchctl.runs.commands import report, runs, watch, why
+from batchctl.start.commands import start
 from emulator.errors import AwsError
 from emulator.lambda_runtime.runtime_files import RuntimeInstallError
 from emulator.partner_api import OptionError, PartnerApiError
@@ -50,6 +51,7 @@ app.add_typer(local_commands.app, name="local")
 app.add_typer(groups_commands.app, name="groups")
 app.command()(cost)
 app.command()(migrate)
+app.command()(start)
 app.command()(redrive)
 app.command()(stop)
 app.command()(resume)

@@ -36,6 +36,10 @@ def show(stack: Stack = None, region: Region = None, as_json: AsJson = False) ->
     console.print(
         _describe(found), style="yellow" if found and found.is_open else "green", highlight=False, soft_wrap=True
     )
+    if found is not None and found.is_open:
+        console.print(
+            "the next run or redrive asks three users first, and closes it when they are answered", style="dim"
+        )
     _show_runs(console, runs, _options(stack, region))
 
 

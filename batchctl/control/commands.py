@@ -12,7 +12,7 @@ from batchctl.control.switch import STOPPED_REASON, KillSwitch, Stop, StoppedRun
 from batchctl.errors import BatchctlError, UsageError
 from batchctl.redrive.one_redrive import Ended, run
 from batchctl.redrive.options import AsJson, Region, Stack
-from batchctl.redrive.stack import open_stack
+from batchctl.redrive.stack import BatchStack, open_stack
 
 
 def stop(
@@ -64,7 +64,7 @@ def resume(
         return
     switch.take_off()
     runs = switch.find_runs(found.stopped_at)
-    redriven = {run_id: run(target, run_id, [STOPPED_REASON]) for run_id in runs.to_redrive} if redrive else {}
+    redriven = _redrive(target, runs) if redrive else {}
     if as_json:
         typer.echo(json.dumps(_to_json(found, runs, redriven)))
     else:
@@ -75,6 +75,19 @@ def resume(
             f"not everybody of {', '.join(failed)} is written: "
             f"`batchctl redrive {failed[0]}{_options(stack, region)}` says who is left"
         )
+
+
+def _redrive(target: BatchStack, runs: StoppedRuns) -> dict[str, Ended]:
+    console, redriven = Console(stderr=True), {}
+    try:
+        for run_id, users in runs.to_redrive.items():
+            with console.status(f"resumed; running {users:,} users of {run_id} again"):
+                redriven[run_id] = run(target, run_id, [STOPPED_REASON])
+    except KeyboardInterrupt:
+        line = f"calls are resumed; a redrive that had begun goes on: `batchctl runs{target.options}` shows it"
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
+        raise
+    return redriven
 
 
 def _finish_idle(*, as_json: bool) -> None:

@@ -43,6 +43,9 @@ def _print_usage(console: Console, url: str, state_machine_arn: str, endpoints_p
     console.print(
         f"up: {url}  (addresses: {endpoints_path}; Ctrl-C stops it)", style="green", highlight=False, soft_wrap=True
     )
+    console.print(
+        "a run: batchctl start; then batchctl runs, report, redrive, stop ...", highlight=False, soft_wrap=True
+    )
     credentials = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
     console.print(f"export {credentials}", highlight=False, soft_wrap=True)
     start = f"stepfunctions start-execution --state-machine-arn {state_machine_arn} --input '{{}}'"

@@ -93,41 +93,48 @@ def read_left(run_id: str, body: bytes, *, is_error: bool) -> Left:
 
 def start(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> str:
     """Start the redrive and go; the execution's ARN."""
-    with explained("UserBatch"):
-        answer = stack.make_client("stepfunctions").start_execution(
-            stateMachineArn=stack.output("UserBatchAliasArn"), input=_make_input(run_id, reasons)
-        )
-    return str(answer["executionArn"])
+    return start_execution(stack, _make_input(run_id, reasons))
 
 
 def run(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> Ended:
     """Start the redrive and wait for its end, 5 minutes at most."""
+    again = f"ask again with `batchctl redrive {run_id}{stack.options}`"
+    return execute(stack, _make_input(run_id, reasons), f"redrive of {run_id}", again)
+
+
+def start_execution(stack: BatchStack, event: str) -> str:
+    """The ARN of an execution of UserBatch that has begun."""
+    with explained("UserBatch"):
+        answer = stack.make_client("stepfunctions").start_execution(
+            stateMachineArn=stack.output("UserBatchAliasArn"), input=event
+        )
+    return str(answer["executionArn"])
+
+
+def execute(stack: BatchStack, event: str, what: str, again: str) -> Ended:
+    """How an execution of UserBatch came out; `what` it is and how to ask `again` are for the messages."""
     client = stack.make_client("stepfunctions", config=LONG_CALL)
     with explained("UserBatch"):
         try:
-            answer = client.start_sync_execution(
-                stateMachineArn=stack.output("UserBatchAliasArn"), input=_make_input(run_id, reasons)
-            )
+            answer = client.start_sync_execution(stateMachineArn=stack.output("UserBatchAliasArn"), input=event)
         except ReadTimeoutError as error:
-            raise BatchctlError(
-                f"UserBatch has not answered: the redrive may still run; ask again with `batchctl redrive {run_id}`"
-            ) from error
+            raise BatchctlError(f"UserBatch has not answered: {what} may still go on; {again}") from error
     if answer["status"] == "SUCCEEDED":
-        return read_output(run_id, answer["output"])
+        return read_output(what, answer["output"])
     kind, cause = answer.get("error", answer["status"]), answer.get("cause", "")
     if kind == "RunIncomplete":
         return Ended("INCOMPLETE", None, cause)
     return Ended("FAILED", None, f"{kind}: {_read_message(cause)}")
 
 
-def read_output(run_id: str, text: str) -> Ended:
+def read_output(what: str, text: str) -> Ended:
     """How an execution that succeeded says that its run ended. Raises BatchctlError."""
     try:
         output = decode_json(text)
         return Ended(str(output["status"]), check_run_id(output["run_id"]), None)
     except (KeyError, TypeError, ValueError, InvalidEventError) as error:
         raise BatchctlError(
-            f"redrive of {run_id}: UserBatch answers in another shape ({type(error).__name__}): deploy the stack anew"
+            f"{what}: UserBatch answers in another shape ({type(error).__name__}): deploy the stack anew"
         ) from error
 
 

@@ -64,8 +64,8 @@ class LiveTarget:
         if not run_ids:
             facts = self.source.facts
             raise NoRunsError(
-                f"{facts.origin} has no runs in s3://{facts.bucket}: its schedule starts them, or `aws stepfunctions "
-                "start-execution` of UserBatch does"
+                f"{facts.origin} has no runs in s3://{facts.bucket}: its schedule starts them, or "
+                f"`batchctl start{facts.options}` does"
             )
         return run_ids[-1]
 

@@ -36,6 +36,7 @@ def test_show_tells_since_when_and_why_and_whom_to_redrive(s3: FakeS3) -> None:
     text = run("circuit", "show", "--stack", "acme")
 
     assert "the circuit is open since 2026-11-22 08:30:00Z by run 20261122T083000Z: 20 of the last 20 users" in text
+    assert "the next run or redrive asks three users first" in text
     assert "run 20261122T083000Z: 1,200 users were not called for" in text
     assert "batchctl redrive 20261122T083000Z --reason CircuitOpenError --stack acme" in text
     assert "T084000Z" not in text

@@ -141,6 +141,18 @@ def test_resume_ends_badly_when_a_redrive_leaves_somebody(s3: FakeS3, status: st
     assert f"7 users again in 20261122T083000Z-r1, {status}" in result.stdout
 
 
+def test_resume_says_that_calls_are_resumed_when_its_redrive_is_not_waited_for(s3: FakeS3) -> None:
+    KillSwitch(s3.stack).put_on("quiet", now=lambda: NOW)
+    s3.add_run("20261122T083000Z", NOW - 5, {"status": "PARTIAL", "failed_by_reason": {"StoppedError": 7}})
+
+    with patch.object(commands, "run", side_effect=KeyboardInterrupt):
+        result = CliRunner().invoke(app, ["resume", "--redrive"])
+
+    assert result.exit_code == 130
+    assert "calls are resumed; a redrive that had begun goes on" in result.stderr
+    assert STOP_KEY not in s3.objects
+
+
 def test_resume_does_nothing_when_calls_are_not_stopped(s3: FakeS3) -> None:
     assert "nothing to resume" in run("resume")
     assert s3.objects == {}

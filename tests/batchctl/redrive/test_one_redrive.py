@@ -105,7 +105,7 @@ def test_run_tells_why_an_execution_failed(answer: dict[str, str], ended: Ended)
 
 
 def test_run_says_that_the_redrive_may_go_on_when_no_answer_comes() -> None:
-    with pytest.raises(BatchctlError, match="the redrive may still run"):
+    with pytest.raises(BatchctlError, match=f"redrive of {RUN} may still go on; ask again"):
         run(FakeAws(ReadTimeoutError(endpoint_url="x")).stack, RUN, [])
 
 

@@ -1,0 +1,1 @@
+"""`batchctl start`: a run of everybody, now."""
