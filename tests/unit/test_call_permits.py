@@ -180,6 +180,27 @@ def test_nothing_is_held_while_the_slots_are_far_off() -> None:
     assert held[0] <= 12
 
 
+def test_permit_of_a_call_that_waits_for_its_slot_is_not_given_back_when_permits_become_scarce() -> None:
+    scene, over = Scene(latency=1.0), []
+
+    async def scenario() -> SliceAnswers:
+        work = asyncio.ensure_future(scene.run_slice(users=60, slots_at=0.3))
+        await asyncio.sleep(0.1)
+        held = scene.held[0]
+        held._permits.free = 0
+        await asyncio.sleep(0.23)
+        other = PartnerPermits(scene.table, "loyalty", scene.most, now=scene.now).open("other", scene.now() + 60)
+        other.take(800, Steps(800, 1))
+        while not work.done():
+            await asyncio.sleep(0.01)
+            over.append(scene.partner.in_flight - held.count)
+        return await work
+
+    run_virtually(scenario())
+
+    assert max(over) <= 0
+
+
 def test_permits_of_users_that_wait_for_a_repeat_are_anothers_meanwhile() -> None:
     scene = Scene(script=[ApiServerError("503"), ApiServerError("503"), ApiServerError("503"), {"value": 1}])
 

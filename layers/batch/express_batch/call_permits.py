@@ -94,7 +94,7 @@ class CallPermits:
     async def _adjust(self) -> None:
         asking = self._entered + len(self._queue)
         needed = asking + self._expected
-        soon = min(needed, self._in_flight + self._in_hand)
+        soon = max(self._entered, min(needed, self._in_flight + self._in_hand))
         spare = self._allowed - soon
         if spare >= self._step or (spare and not soon):
             # Nobody is let in with them while they are on their way back.
