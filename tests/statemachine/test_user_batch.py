@@ -367,7 +367,7 @@ def test_partner_is_probed_once_before_anybody_is_called_for_when_the_circuit_is
 
     assert execution.status == "SUCCEEDED"
     first, *slices = batch.events_of("SyncUsers")
-    assert first == {"run_id": RUN_ID, "chunk": 0, "start": 0, "end": 25, "probe": True}
+    assert first == {"run_id": RUN_ID, "chunk": 0, "start": 0, "end": 25, "probe": True, "limit": None}
     # Whether they may call is what each of them sees in the bucket: there the probe has left its word.
     assert len(slices) == 5
     assert all(event["circuit_breaker"] is True and "probe" not in event for event in slices)
@@ -417,6 +417,17 @@ def test_slices_are_told_of_no_limit_when_there_is_none() -> None:
     batch.run()
 
     assert all(event["limit"] is event["lease"] is None for event in batch.events_of("SyncUsers"))
+
+
+def test_probe_is_told_of_the_limit_as_the_slices_are() -> None:
+    batch = open_batch("closed")
+
+    batch.run(**LIMITS)
+
+    probe, *slices = batch.events_of("SyncUsers")
+    assert probe["probe"]
+    assert probe["limit"] is not None
+    assert all(event["limit"] == probe["limit"] for event in slices)
 
 
 @pytest.mark.parametrize("limits", [LIMITS, {"CallsPerSecond": 500}, {"PartnerCallsInFlight": 800}])

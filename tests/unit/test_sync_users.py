@@ -18,13 +18,14 @@ from express_batch.errors import (
     StreamUnavailableError,
 )
 from express_batch.failures import read_failures
+from express_batch.invocation import Invocation
 from express_batch.job_contract import User
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.run_layout import CIRCUIT_KEY, STOP_KEY, chunk_key, failures_prefix
 from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import decode_record
-from express_batch.sync_users import Invocation, sync_users
+from express_batch.sync_users import sync_users
 
 from tests.fakes.job import ValueJob
 from tests.fakes.limit_table import MemoryTable
