@@ -10,12 +10,13 @@ from express_batch.adapters.s3_store import S3Store
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.circuit_probe import probe_partner
+from express_batch.invocation import Invocation
 from express_batch.observability import Observability
 from express_batch.partner_circuit import PartnerCircuit
 from express_batch.settings import SyncUsersSettings
 from express_batch.slice_turn import Limits
 from express_batch.stop_switch import StopSwitch
-from express_batch.sync_users import Invocation, sync_users
+from express_batch.sync_users import sync_users
 from job import job
 
 # Outside the handler: an environment keeps them from invocation to invocation.
@@ -39,21 +40,22 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with observability.invocation(context) as observer:
         slice_ = Slice.from_event(event)
         observer.identify(run_id=slice_.run_id, chunk=slice_.chunk)
-        seconds_left = context.get_remaining_time_in_millis() / 1000
+        invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis() / 1000)
         if slice_.is_probe:
             return probe_partner(
                 slice_,
-                seconds_left=seconds_left,
+                invocation=invocation,
                 job=job,
                 chunks=chunks,
                 store=store,
                 partner=partner,
                 observer=observer,
                 switch=switch,
+                limit=limits.of_event(event),
             )
         return sync_users(
             slice_,
-            invocation=Invocation(context.aws_request_id, seconds_left),
+            invocation=invocation,
             job=job,
             calls_in_flight=settings.calls_in_flight,
             chunks=chunks,

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from batchctl.failures.bucket import Bucket
 from express_batch import object_sizes
 from express_batch.object_sizes import TOO_LARGE
 
 from batchctl.control.circuit import PartnerCircuit
 from batchctl.control.switch import KillSwitch
+from batchctl.redrive.bucket import Bucket
 from batchctl.runs.aws_sources import S3RunObjects
 
 

@@ -15,6 +15,7 @@ from express_batch.chunks import Slice, encode_chunk
 from express_batch.circuit_probe import probe_partner
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import ApiRejectedError, ApiServerError
+from express_batch.invocation import Invocation
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.partner_circuit import PartnerCircuit
@@ -23,7 +24,7 @@ from express_batch.run_layout import TURN_KEY, chunk_key, closed_key
 from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 from express_batch.stream_record import SyncedRow
-from express_batch.sync_users import Invocation, sync_users
+from express_batch.sync_users import sync_users
 from express_batch.turn import Turn
 from express_batch.write_rows import write_rows
 
@@ -126,18 +127,31 @@ def sync_now(
     )
 
 
-def probe_now(store: MemoryStore, observer: RecordingObserver, *, answer: object = ApiServerError("503")) -> None:
+def probe_limited(store: MemoryStore, observer: RecordingObserver) -> None:
+    table = MemoryTable()
+    table.is_away = True
+    probe_now(store, observer, limit=limited_to(table, 500))
+
+
+def probe_now(
+    store: MemoryStore,
+    observer: RecordingObserver,
+    *,
+    answer: object = ApiServerError("503"),
+    limit: SliceLimit | None = None,
+) -> None:
     store.put(chunk_key(RUN, 0), encode_chunk(RUN, 0, USERS))
     observer.identify(run_id=RUN)
     probe_partner(
         Slice(RUN, 0, 0, 2, is_probe=True),
-        seconds_left=60.0,
+        invocation=Invocation("request-1", 60.0),
         job=ValueJob(),
         chunks=ChunkCache(store),
         store=store,
         partner=VirtualRunner(ScriptedPartner({"/u0": [answer], "/u1": [answer]})),
         observer=observer,
         switch=StopSwitch(store),
+        limit=limit,
     )
 
 
@@ -188,7 +202,7 @@ def list_first(store: MemoryStore, observer: RecordingObserver) -> None:
 def told() -> dict[str, dict[str, Any]]:
     """{message: keys} of every line of a run that meets everything once."""
     store, lines = MemoryStore(), {}
-    circuit, limit = (find_down, probe_now, probe_again), (wait_for_slots, sync_limited)
+    circuit, limit = (find_down, probe_limited, probe_now, probe_again), (wait_for_slots, sync_limited)
     for step in (wait_now, refuse_now, list_first, list_now, *limit, sync_now, *circuit, write_now, close_now):
         observer = RecordingObserver()
         if step is list_now and store.objects:

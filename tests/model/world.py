@@ -15,11 +15,11 @@ from express_batch.admission import Admission
 from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.close_run import ClosingRequest, close_run
+from express_batch.invocation import Invocation as SyncInvocation
 from express_batch.list_users import StartRequest, list_users
 from express_batch.retention import Retention
 from express_batch.run_layout import STOP_KEY, failures_prefix
 from express_batch.stop_switch import StopSwitch
-from express_batch.sync_users import Invocation as SyncInvocation
 from express_batch.sync_users import sync_users
 from express_batch.write_rows import write_rows
 from job import loyalty_points

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.step_functions.doubles import FunctionError
-from tests.statemachine.user_batch import RUN_ID, Batch, sync
+from tests.statemachine.user_batch import LIMITS, RUN_ID, Batch, sync
 
 
 def open_batch(probe: Any, **listing: Any) -> Batch:
@@ -31,7 +31,7 @@ def test_partner_is_probed_once_before_anybody_is_called_for_when_the_circuit_is
 
     assert execution.status == "SUCCEEDED"
     first, *slices = batch.events_of("SyncUsers")
-    assert first == {"run_id": RUN_ID, "chunk": 0, "start": 0, "end": 25, "probe": True}
+    assert first == {"run_id": RUN_ID, "chunk": 0, "start": 0, "end": 25, "probe": True, "limit": None}
     # Whether they may call is what each of them sees in the bucket: there the probe has left its word.
     assert len(slices) == 5
     assert all(event["circuit_breaker"] is True and "probe" not in event for event in slices)
@@ -70,3 +70,14 @@ def test_dry_run_and_redrive_probe_the_partner_as_any_run(request_: dict[str, An
 
     assert batch.run(request_).status == "SUCCEEDED"
     assert batch.events_of("SyncUsers")[0]["probe"] is True
+
+
+def test_probe_is_told_of_the_limit_as_the_slices_are() -> None:
+    batch = open_batch("closed")
+
+    batch.run(**LIMITS)
+
+    probe, *slices = batch.events_of("SyncUsers")
+    assert probe["probe"]
+    assert probe["limit"] is not None
+    assert all(event["limit"] == probe["limit"] for event in slices)

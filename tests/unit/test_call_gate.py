@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from express_batch.call_gate import CallGate
+from express_batch.call_slots import CallSlots
 from express_batch.errors import ApiServerError, ApiThrottledError
 from express_batch.job_contract import Job, User
 from express_batch.partner_calls import SliceAnswers, fetch_slice
@@ -31,7 +32,7 @@ class Scene:
         self.rate = calls_per_second
         self.script = [ANSWER] if script is None else script
         self.partner = ScriptedPartner({}, latency=latency)
-        self.gates: list[CallGate] = []
+        self.slots: list[CallSlots] = []
         self.latest = 50.0
 
     def now(self) -> int:
@@ -45,8 +46,8 @@ class Scene:
         limit = PartnerLimit(self.table, "loyalty", self.rate, self.now)
         until = self.now() + round(self.latest * SECOND)
         lease = limit.take_slots(users, limit.lanes.of_slice(number, 0, users), until=until)
-        gate = CallGate(limit, lease, users=users, until=until)
-        self.gates.append(gate)
+        slots = CallSlots(limit, lease, users=users, until=until)
+        self.slots.append(slots)
         names = [f"u{number}-{user}" for user in range(users)]
         self.partner._script = {**self.partner._script, **{f"/{name}": self.script for name in names}}
         return await fetch_slice(
@@ -58,7 +59,7 @@ class Scene:
             seconds_left=self.latest,
             now_microseconds=lambda: 77,
             jitter=lambda: 0.5,
-            gate=gate,
+            gate=CallGate(slots, None, until=until / SECOND, now=lambda: self.now() / SECOND),
             **options,
         )
 
@@ -90,7 +91,7 @@ def test_slices_side_by_side_keep_the_rate_in_every_second_and_reach_nine_tenths
     assert max(scene.calls_by_second.values()) <= 500
     whole_seconds = [calls for second, calls in scene.calls_by_second.items() if 0 < second < 6]
     assert min(whole_seconds) >= 450
-    assert not any(gate.tally.forfeited for gate in scene.gates)
+    assert not any(slots.tally.forfeited for slots in scene.slots)
 
 
 def test_rate_holds_when_every_user_needs_a_repeat() -> None:
@@ -114,7 +115,7 @@ def test_each_request_of_a_job_takes_a_slot() -> None:
     answers = scene.run(slices=1, users=150, job=TwoRequests())
 
     assert len(answers[0].rows) == 150
-    assert scene.gates[0].tally.requests == 300
+    assert scene.slots[0].tally.requests == 300
     assert max(scene.calls_by_second.values()) <= 100
 
 
@@ -138,7 +139,7 @@ def test_nobody_is_called_when_the_slice_got_no_slots() -> None:
 
     assert answers[1].rows == []
     assert len(answers[1].failures) == 100
-    assert scene.gates[1].tally.requests == 0
+    assert scene.slots[1].tally.requests == 0
 
 
 def test_everybody_is_slower_after_a_429_and_the_partner_is_left_alone_for_as_long_as_it_asks() -> None:
@@ -187,7 +188,7 @@ def test_late_requests_take_a_later_slot_and_do_not_go_out_at_once() -> None:
     answers, _ = run_virtually(scenario())
 
     assert len(answers.rows) == 200
-    assert scene.gates[0].tally.forfeited > 40
+    assert scene.slots[0].tally.forfeited > 40
     moments = sorted(moment for times in scene.partner.call_times.values() for moment in times)
     burst = max(sum(1 for other in moments if moment <= other < moment + 0.02) for moment in moments)
     assert burst <= 12
@@ -213,7 +214,7 @@ def test_few_late_requests_take_few_slots_more() -> None:
 
     run_virtually(scenario())
 
-    assert 0 < scene.gates[0].tally.forfeited < 15
+    assert 0 < scene.slots[0].tally.forfeited < 15
     taken = scene.table.items["loyalty"]["repeats"]
     assert isinstance(taken, int)
     assert taken < (EPOCH + 4) * SECOND
@@ -264,7 +265,7 @@ def test_slots_in_hand_are_used_and_repeats_fail_by_name_when_the_table_goes_awa
 
     assert reasons([answers]) == {"LimitReachedError": 50}
     assert sum(scene.calls_by_second.values()) == 50
-    assert scene.gates[0].tally.problem == "DynamoDB does not answer"
+    assert scene.slots[0].tally.problem == "DynamoDB does not answer"
 
 
 @pytest.mark.parametrize("latency", [0.05, 2.0])

@@ -1,5 +1,7 @@
 """ProbePartner: three calls close the circuit or leave it open, and nothing else becomes of them."""
 
+import asyncio
+import itertools
 import json
 import random
 from typing import Any
@@ -17,11 +19,14 @@ from express_batch.errors import (
     ApiUnreachableError,
     StorageUnavailableError,
 )
+from express_batch.invocation import Invocation
 from express_batch.job_contract import User
 from express_batch.run_layout import CIRCUIT_KEY, STOP_KEY, chunk_key
+from express_batch.slice_turn import Limits, SliceLimit
 from express_batch.stop_switch import StopSwitch
 
 from tests.fakes.job import ValueJob
+from tests.fakes.limit_table import MemoryTable
 from tests.fakes.object_store import MemoryStore
 from tests.fakes.observer import RecordingObserver
 from tests.fakes.partner import ScriptedPartner, VirtualRunner
@@ -40,6 +45,7 @@ class Stage:
         self.store.put(chunk_key(RUN, 0), encode_chunk(RUN, 0, USERS[:users]))
         open_circuit(self.store, DOWN)
         self.users = users
+        self.limit: SliceLimit | None = None
         self.observer = RecordingObserver()
         self.partner = ScriptedPartner({f"/u{number}": [outcome] for number, outcome in enumerate(outcomes)})
 
@@ -47,13 +53,14 @@ class Stage:
         """What it says of the circuit."""
         return probe_partner(
             Slice(RUN, 0, 0, self.users, is_probe=True),
-            seconds_left=seconds_left,
+            invocation=Invocation("request-1", seconds_left),
             job=ValueJob(),
             chunks=ChunkCache(self.store),
             store=self.store,
             partner=VirtualRunner(self.partner),
             observer=self.observer,
             switch=StopSwitch(self.store),
+            limit=self.limit,
             choose=choose,
             now=lambda: 200.0,
         )["circuit"]
@@ -151,3 +158,78 @@ def test_probe_is_repeated_when_the_bucket_does_not_take_its_word() -> None:
 
     with pytest.raises(StorageUnavailableError):
         stage.probe()
+
+
+def virtual_now() -> float:
+    """The time of the calls' loop; before it runs, its beginning."""
+    try:
+        return 1_795_000_000 + asyncio.get_running_loop().time()
+    except RuntimeError:
+        return 1_795_000_000
+
+
+def limited(table: MemoryTable, **limit: int) -> SliceLimit:
+    """The limit of a probe whose environment knows nothing yet."""
+    options = {"table": "limits", "partner": "loyalty", "calls_per_second": 0, "calls_in_flight": 0, **limit}
+    found = Limits(lambda _: table, virtual_now, lambda _: None).of_event({"limit": options})
+    assert found is not None
+    return found
+
+
+def test_probe_takes_slots_and_permits_where_the_partner_is_limited_and_gives_the_permits_back() -> None:
+    stage, table = Stage(ANSWER, ANSWER, ANSWER), MemoryTable()
+    stage.limit = limited(table, calls_per_second=100, calls_in_flight=2)
+
+    assert stage.probe() == CLOSED
+
+    assert sum(stage.partner.calls.values()) == 3
+    assert stage.partner.most_in_flight <= 2
+    assert stage.observer.line("partner limited")["slots"] == 3
+    assert table.items["loyalty#in-flight"] == {"held": 0}
+
+
+def test_probe_asks_one_after_the_other_where_the_rate_is_low() -> None:
+    stage = Stage(ANSWER, ANSWER, ANSWER)
+    stage.limit = limited(MemoryTable(), calls_per_second=1)
+
+    assert stage.probe() == CLOSED
+
+    moments = sorted(times[0] for times in stage.partner.call_times.values())
+    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) >= 1.0
+
+
+@pytest.mark.parametrize("calls_in_flight", [0, 1])
+def test_circuit_stays_as_it_is_when_the_probe_gets_no_slot_or_permit(calls_in_flight: int) -> None:
+    # GIVEN others that have all slots for an hour, or the one permit
+    stage, table = Stage(ANSWER, ANSWER, ANSWER), MemoryTable()
+    rate = 0 if calls_in_flight else 1
+    limited(table, calls_per_second=rate, calls_in_flight=calls_in_flight).take_turn(
+        Slice(RUN, 0, 0, 3600), holder="a", calls_in_flight=1, seconds_left=3600.0, waits_until=None
+    )
+    stage.limit = limited(table, calls_per_second=rate, calls_in_flight=calls_in_flight)
+
+    assert stage.probe() == OPEN
+
+    assert stage.partner.calls == {}
+    assert is_circuit_open(stage.store)
+    assert stage.observer.line("circuit not probed")["open_since"] == 100.0
+
+
+def test_circuit_stays_as_it_is_when_the_table_of_limits_is_away() -> None:
+    stage, table = Stage(ANSWER, ANSWER, ANSWER), MemoryTable()
+    table.is_away = True
+    stage.limit = limited(table, calls_per_second=100)
+
+    assert stage.probe() == OPEN
+
+    assert stage.partner.calls == {}
+    assert stage.observer.line("circuit not probed")["reason"] == "DynamoDB does not answer"
+
+
+def test_everybody_slows_down_when_the_probe_is_throttled() -> None:
+    stage, table = Stage(ApiThrottledError("429", 2.0), ANSWER, ANSWER), MemoryTable()
+    stage.limit = limited(table, calls_per_second=100)
+
+    assert stage.probe() == CLOSED
+
+    assert table.items["loyalty"]["clock_share"] == 700

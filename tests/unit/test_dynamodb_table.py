@@ -65,4 +65,4 @@ def test_silence_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     with pytest.raises(LimitUnavailableError, match="cannot be reached"):
-        DynamoDbTable("limits").remove("loyalty", "held a")
+        DynamoDbTable("limits").drop("loyalty", "held", "held a")

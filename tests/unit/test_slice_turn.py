@@ -20,13 +20,16 @@ class World:
     def __init__(self, calls_per_second: int = 500, calls_in_flight: int = 0) -> None:
         self.tables = {"limits": MemoryTable()}
         self.now = NOW
-        self.limits = Limits(lambda name: self.tables[name], lambda: self.now)
+        self.limits = Limits(lambda name: self.tables[name], lambda: self.now, self.pause)
         self.limit = {
             "table": "limits",
             "partner": "loyalty",
             "calls_per_second": calls_per_second,
             "calls_in_flight": calls_in_flight,
         }
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
 
     @property
     def table(self) -> MemoryTable:
@@ -145,7 +148,12 @@ def test_slice_waits_here_when_nobody_can_call_it_again() -> None:
     assert turn.lease is not None
 
 
-def test_slice_calls_with_the_permits_that_are_free_and_gives_them_back() -> None:
+def held_by(turn: Turn) -> int:
+    assert turn.permits is not None
+    return turn.permits.count
+
+
+def test_slice_takes_half_of_the_permits_that_are_free_and_gives_them_back() -> None:
     world = World(calls_per_second=0, calls_in_flight=300)
     limit = world.limits.of_event({"limit": world.limit})
     assert limit is not None
@@ -153,11 +161,22 @@ def test_slice_calls_with_the_permits_that_are_free_and_gives_them_back() -> Non
     turn = world.take(0)
 
     assert isinstance(turn, Turn)
-    assert (turn.calls_in_flight, turn.lease) == (150, None)
-    assert limit.open_gate(turn, Slice(RUN, 0, 0, 250), 50.0) is None
+    assert (held_by(turn), turn.lease) == (150, None)
     with limit.hold(turn, Slice(RUN, 0, 0, 250), RecordingObserver()):
-        assert "held request-0" in world.table.items["loyalty#in-flight"]
-    assert world.table.items["loyalty#in-flight"] == {"changes": 1}
+        assert limit.open_gate(turn, Slice(RUN, 0, 0, 250), 50.0) is not None
+        assert world.table.items["loyalty#in-flight"]["held"] == 150
+    assert world.table.items["loyalty#in-flight"] == {"held": 0}
+
+
+def test_slice_takes_its_first_permits_shortly_before_its_first_slot() -> None:
+    world = World(calls_in_flight=800)
+
+    turn = world.take(0)
+
+    assert isinstance(turn, Turn)
+    assert turn.lease is not None
+    assert turn.lease.start / 1e6 - world.now == pytest.approx(0.1, abs=0.01)
+    assert held_by(turn) == 59
 
 
 def test_slice_waits_when_others_hold_all_permits() -> None:
@@ -170,6 +189,38 @@ def test_slice_waits_when_others_hold_all_permits() -> None:
     assert 1 <= waiting.seconds <= 3
     with pytest.raises(LimitUnavailableError):
         world.take(2, deadline=None)
+
+
+def test_slice_with_slots_waits_here_for_a_second_and_then_elsewhere_when_others_hold_all_permits() -> None:
+    world = World(calls_in_flight=10)
+    world.take(0)
+    began = world.now
+
+    waiting = world.take(1)
+
+    assert isinstance(waiting, Wait)
+    assert waiting.lease is not None
+    assert world.now == pytest.approx(waiting.lease.start / 1e6 + 1.0, abs=0.2)
+    assert world.now - began < 2.2
+
+
+def test_slice_begins_when_others_give_back_while_it_waits() -> None:
+    world = World(calls_in_flight=10)
+    first = world.take(0)
+    assert isinstance(first, Turn)
+    assert first.permits is not None
+    pause, permits = world.pause, first.permits
+
+    def give_back_meanwhile(seconds: float) -> None:
+        pause(seconds)
+        permits.close()
+
+    world.limits._pause = give_back_meanwhile
+
+    turn = world.take(1)
+
+    assert isinstance(turn, Turn)
+    assert held_by(turn) == 10
 
 
 def test_nobody_calls_when_the_table_is_away() -> None:

@@ -15,6 +15,7 @@ from express_batch.stopping import Stopping
 
 # A permit that waits for a slot further off than this is another call's meanwhile.
 FAR_SECONDS = 0.5
+SOON_SECONDS = 1.0  # from then on one is kept for it
 NEAR_SECONDS = 0.1
 
 
@@ -69,8 +70,10 @@ class CallGate:
                 self.leave()
                 raise
             self.leave()
-            if slot is not None:
-                await slots.come_near(slot, stopping, seconds=NEAR_SECONDS)
+            if slot is not None and self._permits is not None:
+                await slots.come_near(slot, stopping, seconds=SOON_SECONDS)
+                with self._permits.expecting():
+                    await slots.come_near(slot, stopping, seconds=NEAR_SECONDS)
 
     def leave(self) -> None:
         """The request has ended, or will not be sent."""

@@ -20,7 +20,7 @@ LANE_CALLS = 125  # a second: what an environment of 512 MB does with ease
 MAX_LANES = 32
 # A slice leaves its own lane for one that is free so many leases sooner. Less is what the beginning of a run looks like
 # while its slices arrive: who moved then would leave the lanes unequal in the end.
-LEASES_APART = 3
+LEASES_APART = 4
 LAST = 10**17  # the year 5138, in microseconds
 MAX_CALLS = 100_000  # of a lease that an event may bring
 REPEATS = "repeats"
@@ -94,9 +94,8 @@ class Lanes:
         """
         wait = {name: max(item.get(name, 0), now) - now for name in self.gaps if name != REPEATS}
         soonest = min(wait, key=lambda name: wait[name])
-        is_last = (
-            wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= LEASES_APART * calls * self.gaps[lane]
-        )
+        least = LEASES_APART * calls * self.gaps[lane]
+        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= least
         return soonest if is_last else lane
 
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:

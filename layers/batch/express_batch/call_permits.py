@@ -7,6 +7,8 @@ idle: at 1.4 s of latency the permits, not the rate, would decide.
 import asyncio
 import random
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from express_batch.errors import LimitReachedError, LimitUnavailableError
 from express_batch.partner_permits import SlicePermits, Steps
@@ -30,6 +32,7 @@ class CallPermits:
         self._margin = margin
         self._entered = 0  # let in: in flight, or waiting for their slots
         self._in_flight = 0
+        self._expected = 0  # not let in, and soon will ask to be
         self._queue: deque[asyncio.Future[None]] = deque()
         self._changed = asyncio.Event()
         self._allowed = held.count
@@ -67,6 +70,15 @@ class CallPermits:
         self._let_in()
         self._changed.set()
 
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """The time before a call that will ask for a permit soon."""
+        self._expected += 1
+        try:
+            yield
+        finally:
+            self._expected -= 1
+
     async def keep(self) -> None:
         """Take and give back, for as long as the slice calls."""
         while True:
@@ -80,13 +92,15 @@ class CallPermits:
                 self._changed.set()
 
     async def _adjust(self) -> None:
-        needed = self._entered + len(self._queue)
-        soon = min(needed, self._in_flight + self._in_hand)
-        if self._allowed - soon >= self._step:
+        asking = self._entered + len(self._queue)
+        needed = asking + self._expected
+        soon = max(self._entered, min(needed, self._in_flight + self._in_hand))
+        spare = self._allowed - soon
+        if spare >= self._step or (spare and not soon):
             # Nobody is let in with them while they are on their way back.
-            given, self._allowed = self._allowed - soon, soon
-            await asyncio.to_thread(self._held.give_back, given)
-        elif needed > self._allowed and self._allowed - self._in_flight < self._margin:
+            self._allowed = soon
+            await asyncio.to_thread(self._held.give_back, spare)
+        elif asking > self._allowed and self._allowed - self._in_flight < self._margin:
             if not await asyncio.to_thread(self._held.take, needed - self._allowed, self._steps):
                 await self._wait_for_others()
         else:

@@ -111,7 +111,10 @@ class SlicePermits:
     def give_back(self, count: int) -> None:
         """Make room for others. Raises LimitUnavailableError; time gives them back then."""
         with self._lock:
-            if self._is_closed or not 0 < count < self.count:
+            if self._is_closed:
+                return
+            if count >= self.count:
+                self._drop()
                 return
             done, item = self._add(-count)
             self.count = self.count - count if done else read_number(item, self._name)
@@ -120,9 +123,14 @@ class SlicePermits:
     def close(self) -> None:
         """Give back all. Raises LimitUnavailableError; time gives them back then."""
         with self._lock:
-            self._is_closed, self.count = True, 0
+            self._is_closed = True
             if self._has_asked:
-                self._permits.table.drop(self._permits.key, HELD, self._name)
+                self._drop()
+
+    def _drop(self) -> None:
+        self.count = 0
+        self._permits.table.drop(self._permits.key, HELD, self._name)
+        self._has_asked = False
 
     def _add(self, by: int) -> tuple[bool, Item]:
         permits = self._permits

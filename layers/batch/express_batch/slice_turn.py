@@ -216,7 +216,7 @@ class SliceLimit:
         if turn.lease is None or self._limit is None:
             return Steps(turn.calls_in_flight, HALF)
         # The slice before in the same lane still waits for its last answers.
-        return Steps(_count_slots(turn.lease, STEP_SECONDS), 2 * self._limit.lanes.count)
+        return Steps(_count_slots(turn.lease, STEP_SECONDS), self._limit.lanes.count)
 
     def _take_lease(self, limit: PartnerLimit, slice_: Slice, until: float) -> Lease | None:
         users = slice_.end - slice_.start

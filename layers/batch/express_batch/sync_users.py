@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from express_batch.call_tally import CallTally, SlowCall
@@ -14,6 +13,7 @@ from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice
 from express_batch.errors import ChunkUnreadableError
 from express_batch.failures import UserFailure, write_user_failures
+from express_batch.invocation import Invocation
 from express_batch.job_contract import Job, PartnerApi, User
 from express_batch.observability import Observer
 from express_batch.partner_calls import SliceAnswers, fetch_slice
@@ -37,14 +37,6 @@ class PartnerApiRunner(Protocol):
     def run(self, work: Callable[[PartnerApi], Coroutine[Any, Any, SliceAnswers]]) -> SliceAnswers:
         """What the coroutine returns."""
         ...
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """What the platform needs to know of the present invocation."""
-
-    request_id: str
-    seconds_left: float
 
 
 def sync_users(

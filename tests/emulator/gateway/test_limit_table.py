@@ -7,7 +7,7 @@ import pytest
 from express_batch.adapters.dynamodb_table import DynamoDbTable
 from express_batch.partner_clock import MICROSECONDS
 from express_batch.partner_limit import PartnerLimit
-from express_batch.partner_permits import PartnerPermits
+from express_batch.partner_permits import PartnerPermits, Steps
 from express_batch.ports import LimitTable
 
 from tests.emulator.gateway.conftest import MakeClient
@@ -69,20 +69,41 @@ def test_number_stays_when_it_lies_outside_and_the_item_comes_all_the_same(
     assert table.read_now(KEY)["lane0"] == NOW
 
 
-def test_exchange_sets_and_takes_away_at_once_when_the_number_is_the_one_seen(table: LimitTable) -> None:
-    table.exchange(KEY, {"changes": 1, "held a": "3 17"}, name="changes", seen=None)
+def test_exchange_sets_when_the_number_is_the_one_seen(table: LimitTable) -> None:
+    table.exchange(KEY, {"lane0": 1, "lane1": 3}, name="lane0", seen=None)
 
-    assert not table.exchange(KEY, {"changes": 9}, name="changes", seen=2, without=["held a"])
-    assert table.exchange(KEY, {"changes": 2, "held b": "4 18"}, name="changes", seen=1, without=["held a"])
-    assert table.read_now(KEY) == {"changes": 2, "held b": "4 18"}
+    assert not table.exchange(KEY, {"lane0": 9}, name="lane0", seen=2)
+    assert table.exchange(KEY, {"lane0": 2, "lane2": 4}, name="lane0", seen=1)
+    assert table.read_now(KEY) == {"lane0": 2, "lane1": 3, "lane2": 4}
 
 
-def test_one_attribute_is_taken_away(table: LimitTable) -> None:
-    table.exchange(KEY, {"changes": 1, "held a": "3 17"}, name="changes", seen=None)
-    table.remove(KEY, "held a")
-    table.remove(KEY, "held a")
+def test_number_and_total_change_together_within_the_most(table: LimitTable) -> None:
+    assert table.add(KEY, "held", "held a", 3, seen=None, most=5) == (True, {"held": 3, "held a": 3})
+    assert table.add(KEY, "held", "held b", 3, seen=None, most=5) == (False, {"held": 3, "held a": 3})
+    assert table.add(KEY, "held", "held b", 2, seen=None, most=5) == (True, {"held": 5, "held a": 3, "held b": 2})
+    # Giving back is not kept by a most that has been lowered meanwhile.
+    assert table.add(KEY, "held", "held a", -2, seen=3, most=1) == (True, {"held": 3, "held a": 1, "held b": 2})
 
-    assert table.read_now(KEY) == {"changes": 1}
+
+@pytest.mark.parametrize("seen", [None, 2])
+def test_neither_changes_when_the_number_is_another_than_was_seen(table: LimitTable, seen: int | None) -> None:
+    table.add(KEY, "held", "held a", 3, seen=None, most=9)
+
+    assert table.add(KEY, "held", "held a", -1, seen=seen, most=9) == (False, {"held": 3, "held a": 3})
+
+
+def test_dropped_number_goes_off_the_total_once(table: LimitTable) -> None:
+    table.add(KEY, "held", "held a", 3, seen=None, most=9)
+    table.add(KEY, "held", "held b", 4, seen=None, most=9)
+
+    table.drop(KEY, "held", "held a", seen=2)
+    assert table.read_now(KEY)["held"] == 7
+    table.drop(KEY, "held", "held a", seen=3)
+    table.drop(KEY, "held", "held a", seen=3)
+    table.drop(KEY, "held", "held b")
+    table.drop(KEY, "held", "held b")
+
+    assert table.read_now(KEY) == {"held": 0}
 
 
 def test_leases_of_environments_that_ask_at_once_never_overlap(real_table: DynamoDbTable) -> None:
@@ -102,7 +123,8 @@ def test_permits_taken_at_once_are_never_more_than_there_are(real_table: DynamoD
     permits = PartnerPermits(real_table, KEY, 40)
 
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda number: permits.take(f"slice-{number}", 10, until=2e9), range(8)))
+        slices = [permits.open(f"slice-{number}", until=2e9) for number in range(8)]
+        taken = list(pool.map(lambda one: one.take(10, Steps(10, 1)), slices))
 
-    assert sum(one.count for one in taken if one is not None) <= 40
-    assert len([one for one in taken if one is not None]) >= 4
+    assert taken.count(10) == 4
+    assert sum(taken) == 40

@@ -12,7 +12,7 @@ from express_batch.adapters.kinesis_stream import KinesisStream
 from express_batch.adapters.s3_store import S3Store
 from express_batch.errors import BatchError, LimitUnavailableError, StreamUnavailableError
 from express_batch.partner_limit import PartnerLimit
-from express_batch.partner_permits import PartnerPermits
+from express_batch.partner_permits import PartnerPermits, Steps
 from express_batch.ports import StreamEntry
 
 from tests.fuzz.target import Target
@@ -58,8 +58,12 @@ def _ask_limit_table(data: bytes) -> None:
         limit.look()
         limit.tell_throttled(NOW, 0)
         limit.take_more(3, until=NOW + 10**7)
-        permits = PartnerPermits(DynamoDbTable("limits"), "loyalty", 800, pause=lambda _: None)
-        permits.take("request-1", 5, until=NOW / 10**6)
+        permits = PartnerPermits(DynamoDbTable("limits"), "loyalty", 800, now=lambda: NOW / 10**6)
+        held = permits.open("request-1", until=NOW / 10**6)
+        held.take(50, Steps(50, 2))
+        held.can_take()
+        held.give_back(3)
+        held.close()
 
 
 def _list_keys(data: bytes) -> list[str]:
@@ -112,6 +116,7 @@ TARGETS = (
             b'"clock_at":{"N":"1794999990000000"},"clock_value":{"N":"1794999990000000"},"clock_share":{"N":"700"},'
             b'"clock_share_before":{"N":"0"},"clock_settled_at":{"N":"1794999991000000"},"clock_changes":{"N":"3"}}}',
             b'200 {"Attributes":{"lane0":{"N":"1795000000000000"}}}',
+            b'200 {"Attributes":{"held":{"N":"60"},"held request-1 1795000061":{"N":"50"},"held dead 17":{"N":"10"}}}',
             b'400 {"__type":"com.amazonaws.dynamodb#ConditionalCheckFailedException","Item":{"changes":{"N":"1"}}}',
         ),
         (LimitUnavailableError,),

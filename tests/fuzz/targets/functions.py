@@ -12,11 +12,12 @@ from express_batch.chunk_cache import ChunkCache
 from express_batch.chunks import Slice, encode_chunk
 from express_batch.close_run import ClosingRequest, close_run
 from express_batch.errors import BatchError, InvalidEventError
+from express_batch.invocation import Invocation
 from express_batch.job_contract import User
 from express_batch.list_users import StartRequest, list_users
 from express_batch.retention import Retention
 from express_batch.slice_turn import Limits
-from express_batch.sync_users import Invocation, sync_users
+from express_batch.sync_users import sync_users
 from express_batch.write_rows import write_rows
 from job import loyalty_points
 
