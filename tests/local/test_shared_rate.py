@@ -91,7 +91,7 @@ def test_two_groups_together_keep_the_rate_when_they_share_its_table(
     stats = first.do(first.stack.partner_api.stats())
     assert stats["calls"] == 2 * USERS
     assert stats["in_flight_max"] <= IN_FLIGHT
-    # Both have given their permits back; that they take them from one item is what the count of calls at once shows.
+    # All permits of both have come back.
     assert read_item(first, "partner#in-flight") == {"held": 0}
     # Slots are counted, not this machine's speed: what waits for a busy machine takes a later slot. Only what the
     # partner's own process was late to take up is counted in a later second, on top of that one's calls.
