@@ -21,8 +21,8 @@ PUT_ATTEMPTS = 6
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 MOST_PAGES = 2_000
 PAUSE_SECONDS = 0.25
-# A shard takes 1 MB a second, and a batch is gathered for 300 s at most (WriteWindowSeconds): between its first and its
-# last record lies less. A message that names more is not the mapping's, and would fill the operator's memory.
+# A shard takes 1 MB a second, and a batch is gathered for 300 s at most (WriteWindowSeconds): it spans less.
+# A message that names more is not the mapping's, and would fill the operator's memory.
 # https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 MOST_BYTES = 512_000_000
 # The shard is gone, or the number is none of its kept ones.
