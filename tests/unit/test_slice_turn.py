@@ -223,6 +223,25 @@ def test_slice_begins_when_others_give_back_while_it_waits() -> None:
     assert held_by(turn) == 10
 
 
+def test_permits_of_a_slice_that_cannot_begin_are_given_back() -> None:
+    world = World(calls_in_flight=800)
+    dead = {"held": 10, "held dead 17": 10}
+    world.table.items["loyalty#in-flight"] = dict(dead)
+    drop, failures = world.table.drop, [LimitUnavailableError("DynamoDB does not answer")]
+
+    def fail_once(key: str, total: str, name: str, *, seen: int | None = None) -> None:
+        if failures:
+            raise failures.pop()
+        drop(key, total, name, seen=seen)
+
+    world.table.drop = fail_once  # type: ignore[method-assign]
+
+    with pytest.raises(LimitUnavailableError):
+        world.take(0)
+
+    assert world.table.items["loyalty#in-flight"] == dead
+
+
 def test_nobody_calls_when_the_table_is_away() -> None:
     world = World()
     world.table.is_away = True

@@ -440,6 +440,25 @@ def test_taking_slots_is_told_by_itself_and_not_as_reading_the_chunk(monkeypatch
     assert line["read_seconds"] == 0.0
 
 
+def test_nobody_is_called_when_calls_are_stopped_while_the_slice_waits_for_its_permits() -> None:
+    stage, table = Stage(), MemoryTable()
+    moment = 100.0
+
+    def stop_meanwhile(seconds: float) -> None:
+        nonlocal moment
+        moment += seconds + 1.0
+        stage.store.put(STOP_KEY, b'{"reason": "partner down"}')
+
+    stage.switch = StopSwitch(stage.store, clock=lambda: moment)
+    options = {"table": "limits", "partner": "loyalty", "calls_per_second": 500, "calls_in_flight": 800}
+    stage.limit = Limits(lambda _: table, lambda: 1_795_000_000.0, stop_meanwhile).of_event({"limit": options})
+
+    assert stage.sync() == {"synced": 0, "failed": 4}
+
+    assert stage.observer.line("slice synced")["failed_by_reason"] == {"StoppedError": 4}
+    assert table.items["loyalty#in-flight"] == {"held": 0}
+
+
 def test_nobody_is_called_and_the_slice_is_repeated_when_the_table_is_away() -> None:
     stage, table = Stage(), MemoryTable()
     table.is_away = True

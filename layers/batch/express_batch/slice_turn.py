@@ -7,7 +7,7 @@ and is called again when its slots come.
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,9 @@ from express_batch.partner_limit import LimitOptions, PartnerLimit, to_microseco
 from express_batch.partner_permits import PartnerPermits, SlicePermits, Steps
 from express_batch.ports import LimitTable
 
-# Called again so early before its first slot, a slice is ready when that comes, after a cold start as well.
+# A slice is called again so early before its first slot, or up to a second earlier: Step Functions waits for whole
+# seconds, by a time stamp as well (https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html).
+# Half a second was tried: a seventh less to pay for, and environments that start cold let their slots go by.
 EARLY_SECONDS = 1.0
 SHORTEST_WAIT_SECONDS = 1
 # Until permits may have come free: from one to this.
@@ -135,7 +137,13 @@ class SliceLimit:
                 return Wait(int(wait), turn.lease)
         if self._permits is not None:
             turn.permits = self._permits.open(holder, now + seconds_left)
-            if not self._take_permits(turn, slice_, first):
+            try:
+                has_permits = self._take_permits(turn, slice_, first)
+            except LimitUnavailableError:
+                with suppress(LimitUnavailableError):
+                    turn.permits.close()
+                raise
+            if not has_permits:
                 turn.permits.close()
                 if waits_until is not None and self._now() + PERMIT_WAIT_SECONDS < waits_until:
                     return Wait(random.randint(1, PERMIT_WAIT_SECONDS), turn.lease)  # noqa: S311
