@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from express_batch.circuit_board import CLOSED, Circuit, read_circuit
 from express_batch.run_layout import CIRCUIT_KEY
@@ -18,8 +19,13 @@ class PartnerCircuit:
         self._bucket = Bucket(self._client, stack.output("RunBucketName"))
 
     def read(self) -> Circuit | None:
-        """What it says to the batch, or None where it was never opened. What is no circuit counts as open."""
-        return read_circuit(self._bucket.get(CIRCUIT_KEY))
+        """What it says to the batch, or None where it was never opened. What is no circuit counts as open.
+
+        Changed when S3 says so: an environment's clock may be wrong, and what is no circuit has no time.
+        """
+        found = self._bucket.get_dated(CIRCUIT_KEY)
+        circuit = read_circuit(None if found is None else found[0])
+        return None if circuit is None or found is None else replace(circuit, changed_at=found[1])
 
     def close(self, by: str, *, now: Callable[[], float] = time.time) -> None:
         """Let the next run, and what is left of one that goes, call without a probe."""

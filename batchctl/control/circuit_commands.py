@@ -13,7 +13,6 @@ from batchctl.control.switch import KillSwitch, StoppedRuns, find_user
 from batchctl.redrive.one_redrive import CIRCUIT_REASON
 from batchctl.redrive.options import AsJson, Region, Stack
 from batchctl.redrive.stack import BatchStack, open_stack
-from batchctl.runs.figures import seconds_or
 
 app = typer.Typer(help="Whether the partner was found down, so that nobody is called for.", no_args_is_help=True)
 
@@ -75,10 +74,7 @@ def _find_runs(target: BatchStack, found: Circuit | None) -> StoppedRuns | None:
 def _describe(found: Circuit | None, verb: str = "is") -> str:
     if found is None:
         return "the circuit is closed: it was never opened"
-    changed_at = seconds_or(found.changed_at, 0.0)  # the batch takes any number
-    since = (
-        datetime.fromtimestamp(changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if changed_at else "nobody knows when"
-    )
+    since = datetime.fromtimestamp(found.changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     by = f" by run {found.run_id}" if found.run_id else ""
     return f"the circuit {verb} {found.state} since {since}{by}: {found.reason}"
 

@@ -117,6 +117,12 @@ def _show(found: Stop, runs: StoppedRuns, redriven: dict[str, Ended], options: s
             highlight=False,
             soft_wrap=True,
         )
+    for run_id in runs.died:
+        console.print(
+            f"run {run_id} has ended without an account: `batchctl redrive {run_id}{options}` runs whom it has left",
+            highlight=False,
+            soft_wrap=True,
+        )
     for run_id in runs.going:
         console.print(
             f"run {run_id} still goes: `batchctl watch {run_id}{options}`, and redrive it when it has ended",
@@ -133,6 +139,7 @@ def _to_json(found: Stop, runs: StoppedRuns, redriven: dict[str, Ended]) -> dict
         "to_redrive": dict(runs.to_redrive),
         "not_started": list(runs.not_started),
         "going": list(runs.going),
+        "died": list(runs.died),
         "redriven": {run_id: asdict(ended) for run_id, ended in redriven.items()},
     }
 

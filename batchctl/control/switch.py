@@ -31,7 +31,7 @@ class Stop:
     """The object: who has stopped the calls, when and why."""
 
     reason: str
-    stopped_at: float  # seconds since 1970
+    stopped_at: float  # seconds since 1970; of one that is read by S3's clock, not the operator's
     stopped_by: str
     version: int = STOP_VERSION
 
@@ -43,6 +43,7 @@ class StoppedRuns:
     to_redrive: Mapping[str, int]  # by run id, the users that it or a redrive of it did not call for
     not_started: tuple[str, ...]
     going: tuple[str, ...]  # not closed yet
+    died: tuple[str, ...] = ()  # nobody has closed them, nor will
 
 
 class KillSwitch:
@@ -54,15 +55,11 @@ class KillSwitch:
 
     def read(self) -> Stop | None:
         """The stop that is in force, or None."""
-        body = self._bucket.get(STOP_KEY)
-        if body is None:
+        found = self._bucket.get_dated(STOP_KEY)
+        if found is None:
             return None
-        document = parse_object(body) or {}
-        return Stop(
-            str(document.get("reason", "")),
-            seconds_or(document.get("stopped_at"), 0.0),
-            str(document.get("stopped_by", "")),
-        )
+        document = parse_object(found[0]) or {}
+        return Stop(str(document.get("reason", "")), found[1], str(document.get("stopped_by", "")))
 
     def put_on(self, reason: str, *, now: Callable[[], float] = time.time) -> Stop:
         """Stop all calls; a stop that is in force already stays as it is."""
@@ -97,18 +94,18 @@ class KillSwitch:
         with ThreadPoolExecutor(READERS) as readers:
             documents = [parse_object(body) for body in readers.map(self._bucket.get, keys)]
         to_redrive: dict[str, int] = {}
-        not_started, going = [], []
+        not_started, going, died = list[str](), list[str](), list[str]()
         for run_id, closed, started in zip(run_ids, documents[::2], documents[1::2], strict=True):
             if closed is None:
-                if started is not None and not is_execution_over(seconds_or(started.get("claimed_at"), 0.0), now()):
-                    going.append(run_id)
+                claimed_at = seconds_or((started or {}).get("claimed_at"), 0.0)
+                (died if is_execution_over(claimed_at, now()) else going).append(run_id)
             elif closed.get("status") == "STOPPED":
                 not_started.append(run_id)
             elif users := _count_failed(closed, reason):
                 # A redrive's users are its run's, and redriving the run takes whoever is left over all of them.
                 original = original_of(run_id)
                 to_redrive[original] = max(users, to_redrive.get(original, 0))
-        return StoppedRuns(to_redrive, tuple(not_started), tuple(going))
+        return StoppedRuns(to_redrive, tuple(not_started), tuple(going), tuple(died))
 
     def _list_runs(self, since: float) -> list[str]:
         """Runs that were started not long before `since`, by their first object's time: a redrive's id is older."""

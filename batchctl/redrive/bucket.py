@@ -24,9 +24,15 @@ class Bucket:
 
     def get(self, key: str) -> bytes | None:
         """The object, or None; TOO_LARGE where it is none of the batch's."""
+        found = self.get_dated(key)
+        return None if found is None else found[0]
+
+    def get_dated(self, key: str) -> tuple[bytes, float] | None:
+        """The object and when it was put, by S3's clock, in seconds since 1970."""
         with explained(f"s3://{self.name}/{key}"):
             try:
-                return read_object(self._client.get_object(Bucket=self.name, Key=key)["Body"], key)
+                answer = self._client.get_object(Bucket=self.name, Key=key)
+                return read_object(answer["Body"], key), answer["LastModified"].timestamp()
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in _ABSENT:
                     return None

@@ -76,11 +76,11 @@ def test_circuit_without_a_time_is_shown_as_open_because_the_batch_takes_it_for_
     shown = json.loads(run("circuit", "show", "--json"))
 
     assert is_circuit_open(store)
-    assert (shown["state"], shown["circuit"]["changed_at"]) == ("open", 0.0)
+    assert shown["state"] == "open"
 
 
-@pytest.mark.parametrize("changed_at", ["1e300", "-5", "0"])
-def test_time_that_no_calendar_has_is_shown_as_unknown(s3: FakeS3, changed_at: str) -> None:
+@pytest.mark.parametrize("changed_at", ["1e300", "-5", "NaN"])
+def test_circuit_has_changed_when_it_was_put_whatever_the_clock_of_who_put_it(s3: FakeS3, changed_at: str) -> None:
     s3.objects[CIRCUIT_KEY] = b'{"state": "open", "changed_at": %s, "run_id": "", "reason": "x"}' % changed_at.encode()
 
-    assert "the circuit is open since nobody knows when: x" in run("circuit", "show")
+    assert "the circuit is open since 2026-11-22 08:30:00Z: " in run("circuit", "show")

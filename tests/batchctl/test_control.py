@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -27,11 +28,12 @@ class FakeS3:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.now = NOW
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Bucket}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key]), "LastModified": datetime.fromtimestamp(self.now, UTC)}
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         if Key in self.objects and IfNoneMatch == "*":
@@ -126,7 +128,26 @@ def test_resume_names_a_run_that_still_goes(s3: FakeS3) -> None:
     s3.add_run("20261122T083000Z", NOW - 5, None)
 
     assert switch.find_runs(NOW, now=lambda: NOW + 20).going == ("20261122T083000Z",)
-    assert switch.find_runs(NOW, now=lambda: NOW + 900).going == ()  # died
+    assert switch.find_runs(NOW, now=lambda: NOW + 20).died == ()
+
+
+def test_resume_names_a_run_that_died_while_calls_were_stopped(s3: FakeS3) -> None:
+    KillSwitch(s3.stack).put_on("quiet")
+    s3.add_run("20261122T083000Z", NOW - 5, None)
+
+    assert "run 20261122T083000Z has ended without an account: `batchctl redrive 20261122T083000Z`" in run("resume")
+
+
+@pytest.mark.parametrize("stop", [{"reason": "quiet", "stopped_at": NOW + 3600}, {"reason": "quiet"}])
+def test_resume_looks_from_when_the_stop_was_put_whatever_the_clock_of_who_put_it(
+    s3: FakeS3, stop: dict[str, Any]
+) -> None:
+    s3.objects[STOP_KEY] = json.dumps(stop).encode()
+    partial = {"status": "PARTIAL", "failed_by_reason": {"StoppedError": 7}}
+    s3.add_run("20261122T083000Z", NOW - 5, partial)
+    s3.add_run("20261121T083000Z", NOW - 86_400, partial)
+
+    assert list(json.loads(run("resume", "--json"))["to_redrive"]) == ["20261122T083000Z"]
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [("COMPLETE", 0), ("PARTIAL", 1), ("FAILED", 1)])

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class EndlessS3:
 
     def get_object(self, **_: str) -> dict[str, Any]:
         """The object."""
-        return {"Body": self.body}
+        return {"Body": self.body, "LastModified": datetime.now(UTC)}
 
 
 class FakeStack:
