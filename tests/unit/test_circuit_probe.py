@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -49,7 +50,12 @@ class Stage:
         self.observer = RecordingObserver()
         self.partner = ScriptedPartner({f"/u{number}": [outcome] for number, outcome in enumerate(outcomes)})
 
-    def probe(self, seconds_left: float = 60.0, choose: Choose = lambda users, count: users[:count]) -> str:
+    def probe(
+        self,
+        seconds_left: float = 60.0,
+        choose: Choose = lambda users, count: users[:count],
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> str:
         """What it says of the circuit."""
         return probe_partner(
             Slice(RUN, 0, 0, self.users, is_probe=True),
@@ -63,6 +69,7 @@ class Stage:
             limit=self.limit,
             choose=choose,
             now=lambda: 200.0,
+            clock=clock,
         )["circuit"]
 
 
@@ -168,10 +175,10 @@ def virtual_now() -> float:
         return 1_795_000_000
 
 
-def limited(table: MemoryTable, **limit: int) -> SliceLimit:
+def limited(table: MemoryTable, pause: Callable[[float], None] = lambda _: None, **limit: int) -> SliceLimit:
     """The limit of a probe whose environment knows nothing yet."""
     options = {"table": "limits", "partner": "loyalty", "calls_per_second": 0, "calls_in_flight": 0, **limit}
-    found = Limits(lambda _: table, virtual_now, lambda _: None).of_event({"limit": options})
+    found = Limits(lambda _: table, virtual_now, pause).of_event({"limit": options})
     assert found is not None
     return found
 
@@ -233,3 +240,11 @@ def test_everybody_slows_down_when_the_probe_is_throttled() -> None:
     assert stage.probe() == CLOSED
 
     assert table.items["loyalty"]["clock_share"] == 700
+
+
+def test_probe_ends_in_time_when_its_turn_has_taken_most_of_it() -> None:
+    stage, moments = Stage(ANSWER, ANSWER, ANSWER), [0.0]
+    stage.limit = limited(MemoryTable(), lambda _: moments.append(59.0), calls_per_second=100, calls_in_flight=800)
+
+    assert stage.probe(clock=lambda: moments[-1]) == OPEN
+    assert stage.partner.calls == {}

@@ -86,15 +86,27 @@ def test_slices_of_a_run_take_all_lanes_in_turn() -> None:
     assert set(taken) == set(lanes.gaps) - {REPEATS}
 
 
-def test_slice_takes_a_lane_that_is_free_sooner_by_four_slices_and_its_own_otherwise() -> None:
-    limit = World(500).limits[0]
-    taken = [limit.take_slots(250, "lane1", until=NOW + HOUR) for _ in range(5)]
+def take_in_lane_1(world: World, seconds: float) -> str:
+    """The lane that a slice of lane 1 gets, so much later."""
+    world.now += round(seconds * SECOND)
+    lease = world.limits[0].take_slots(250, "lane1", until=NOW + HOUR)
+    assert lease is not None
+    return lease.lane
 
-    lanes = [lease.lane for lease in taken if lease is not None]
+
+def test_slice_takes_another_lane_when_its_own_has_been_the_last_by_a_slice_for_a_while() -> None:
+    world = World(500)
+    lanes = [take_in_lane_1(world, 0.5) for _ in range(8)]
+
     assert lanes[:4] == ["lane1"] * 4
-    assert lanes[4] != "lane1"
-    assert taken[4] is not None
-    assert taken[4].start == NOW + SECOND
+    assert set(lanes[4:]) - {"lane1"}
+
+
+def test_slice_keeps_its_lane_while_the_slices_of_a_run_arrive_or_when_nobody_has_looked_for_long() -> None:
+    arriving, idle = World(500), World(500)
+
+    assert {take_in_lane_1(arriving, 0.1) for _ in range(20)} == {"lane1"}
+    assert {take_in_lane_1(idle, 20.0) for _ in range(20)} == {"lane1"}
 
 
 def test_lease_begins_where_the_one_before_ends_when_the_lane_is_taken() -> None:

@@ -18,9 +18,6 @@ REPEAT_SHARE = 0.04
 FEWEST_FOR_REPEATS = 150  # calls a second; with fewer, repeats take their place in the one lane
 LANE_CALLS = 125  # a second: what an environment of 512 MB does with ease
 MAX_LANES = 32
-# A slice leaves its own lane for one that is free so many leases sooner. Less is what the beginning of a run looks like
-# while its slices arrive: who moved then would leave the lanes unequal in the end.
-LEASES_APART = 4
 LAST = 10**17  # the year 5138, in microseconds
 MAX_CALLS = 100_000  # of a lease that an event may bring
 REPEATS = "repeats"
@@ -88,14 +85,13 @@ class Lanes:
         return f"lane{(chunk + start // users) % self.count}"
 
     def choose(self, lane: str, item: Mapping[str, int], now: int, calls: int) -> str:
-        """`lane`, unless that is the last to be free, by several times these calls: then the one that is free soonest.
+        """`lane`, unless that is the last to be free, by the time of these calls: then the one that is free soonest.
 
         The last alone, or slices that end together would all take the same. `now` by the partner's clock.
         """
         wait = {name: max(item.get(name, 0), now) - now for name in self.gaps if name != REPEATS}
         soonest = min(wait, key=lambda name: wait[name])
-        least = LEASES_APART * calls * self.gaps[lane]
-        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= least
+        is_last = wait[lane] == max(wait.values()) and wait[lane] - wait[soonest] >= calls * self.gaps[lane]
         return soonest if is_last else lane
 
     def soonest(self, item: Mapping[str, int], now: int, calls: int) -> str:

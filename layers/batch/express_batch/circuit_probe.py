@@ -54,6 +54,7 @@ def probe_partner(
     limit: SliceLimit | None = None,
     choose: Choose = random.sample,
     now: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, str]:
     """{"circuit": "closed"} where the run may call for its users.
 
@@ -63,6 +64,7 @@ def probe_partner(
     already, or calls are stopped, or where the partner is limited and no slot or permit can be had: the circuit stays
     as it is then. Raises StorageUnavailableError, ChunkUnreadableError.
     """
+    ends = clock() + invocation.seconds_left - CLOSING_SECONDS
     found = store.get_with_version(CIRCUIT_KEY)
     held = None if found is None else read_circuit(found[0])
     if found is None or held is None or not held.is_open:
@@ -72,9 +74,9 @@ def probe_partner(
     users = chunks.read(slice_.run_id, slice_.chunk)[slice_.start : slice_.end]
     chosen = choose(users, min(PROBE_USERS, len(users)))
     asking = replace(slice_, end=slice_.start + len(chosen))
-    seconds = invocation.seconds_left - CLOSING_SECONDS
     try:
         with _take_turn(limit, asking, invocation, observer) as open_gate:
+            seconds = ends - clock()  # its turn may have taken some
             outcomes = partner.run(lambda api: _call(job, api, chosen, seconds, open_gate(seconds)))
     except LimitUnavailableError as error:
         observer.log("circuit not probed", reason=str(error), open_since=held.changed_at)

@@ -22,6 +22,9 @@ MAX_RATE = 1_000_000
 LEAD_MICROSECONDS = 1_000_000
 REPEAT_LEAD_MICROSECONDS = 200_000
 FRESH_MICROSECONDS = 1_500_000  # for so long the lanes are likely to be as they were
+# A slice changes lanes where they have been unequal for so long, and not while a run's slices arrive, in any order: who
+# moves then leaves them unequal in the end.
+LASTING_MICROSECONDS = 2_000_000
 ATTEMPTS = 10  # each further one means that another environment has just begun the lane
 # How much one slice weighs in what is known of the calls that a user takes, and the most that is believed.
 SLICE_WEIGHT = 0.3
@@ -71,18 +74,22 @@ class PartnerLimit:
         self.clock = PartnerClock()
         self._item: dict[str, int] = {}
         self._seen_at = 0
+        self._earlier: tuple[int, dict[str, int]] = (0, {})
         self._lock = threading.Lock()
         self._calls_a_user = 1.0
 
     def take_slots(self, users: int, lane: str, *, until: int) -> Lease | None:
         """Slots for the calls that so many users are likely to take; None when none of them begins before `until`.
 
-        In `lane`, or in one that was free sooner by several slices when this environment looked last.
-        Raises LimitUnavailableError.
+        In `lane`, or in one that was free sooner by a whole slice when this environment looked last, and some seconds
+        before. Raises LimitUnavailableError.
         """
         calls = max(users, round(users * self._calls_a_user))
-        if self.now() - self._seen_at < FRESH_MICROSECONDS:
-            lane = self.lanes.choose(lane, self._item, self.clock.read(self.now()), calls)
+        now, (earlier_at, earlier) = self.now(), self._earlier
+        is_fresh = now - self._seen_at < FRESH_MICROSECONDS
+        if is_fresh and LASTING_MICROSECONDS <= now - earlier_at <= 5 * LASTING_MICROSECONDS:
+            is_lasting = self.lanes.choose(lane, earlier, self.clock.read(earlier_at), calls) != lane
+            lane = self.lanes.choose(lane, self._item, self.clock.read(now), calls) if is_lasting else lane
         return self._take(lane, calls, until, LEAD_MICROSECONDS)
 
     def take_more(self, calls: int, *, until: int) -> Lease | None:
@@ -159,6 +166,8 @@ class PartnerLimit:
         """`is_new`: it is the item as it is, so that a clock which is missing was deleted."""
         numbers = {name: value for name, value in item.items() if isinstance(value, int)}
         with self._lock:
+            if self._seen_at - self._earlier[0] > LASTING_MICROSECONDS:
+                self._earlier = (self._seen_at, self._item)
             self._item, self._seen_at = numbers, self.now()
             clock = PartnerClock.from_item(numbers)
             if clock.changes >= self.clock.changes or (is_new and not clock.changes):

@@ -150,8 +150,8 @@ class SliceLimit:
                 raise LimitUnavailableError("others hold all calls in flight: see PartnerCallsInFlight")
         return turn
 
-    def open_gate(self, turn: Turn, slice_: Slice, seconds_left: float) -> CallGate | None:
-        """The gate for the slice's calls, which have to end then; None where it is to call for nobody."""
+    def open_gate(self, turn: Turn, slice_: Slice, seconds_left: float) -> CallGate:
+        """The gate for the slice's calls, which have to end then."""
         users, until = slice_.end - slice_.start, self._now() + seconds_left
         if self._limit is not None:
             turn.slots = CallSlots(self._limit, turn.lease, users=users, until=to_microseconds(until))
