@@ -99,7 +99,7 @@ def start(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> str:
 def run(stack: BatchStack, run_id: str, reasons: Sequence[str]) -> Ended:
     """Start the redrive and wait for its end, 5 minutes at most."""
     again = f"ask again with `batchctl redrive {run_id}{stack.options}`"
-    return execute(stack, _make_input(run_id, reasons), f"redrive of {run_id}", again)
+    return run_execution(stack, _make_input(run_id, reasons), f"redrive of {run_id}", again)
 
 
 def start_execution(stack: BatchStack, event: str) -> str:
@@ -111,7 +111,7 @@ def start_execution(stack: BatchStack, event: str) -> str:
     return str(answer["executionArn"])
 
 
-def execute(stack: BatchStack, event: str, what: str, again: str) -> Ended:
+def run_execution(stack: BatchStack, event: str, what: str, again: str) -> Ended:
     """How an execution of UserBatch came out; `what` it is and how to ask `again` are for the messages."""
     client = stack.make_client("stepfunctions", config=LONG_CALL)
     with explained("UserBatch"):

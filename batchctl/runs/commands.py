@@ -110,6 +110,7 @@ def watch(
     chosen = run_id or target.newest()
     source = target.source_of(chosen)
     if source is None:
+        target.collect(chosen)  # says so where there never was such a run
         raise BatchctlError(
             f"run {chosen} is past: nothing is left to watch; `batchctl report {chosen}` shows it, "
             "`batchctl local up` keeps a stack"

@@ -1,6 +1,6 @@
 """A run as the schedule starts it, of the moment that it is asked for."""
 
-from batchctl.redrive.one_redrive import Ended, execute, start_execution
+from batchctl.redrive.one_redrive import Ended, run_execution, start_execution
 from batchctl.redrive.stack import BatchStack
 
 # Without a scheduled time it is that of the execution's start.
@@ -14,4 +14,4 @@ def start_now(stack: BatchStack) -> str:
 
 def run_now(stack: BatchStack) -> Ended:
     """Start the run and wait for its end, 5 minutes at most."""
-    return execute(stack, _NOW, "the run", f"look with `batchctl runs{stack.options}`")
+    return run_execution(stack, _NOW, "the run", f"look with `batchctl runs{stack.options}`")

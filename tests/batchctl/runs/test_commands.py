@@ -171,6 +171,14 @@ def test_watch_says_that_a_past_run_cannot_be_watched(past: Archive) -> None:
     assert (done.returncode, f"run {RUN_ID} is past" in done.stderr) == (1, True)
 
 
+def test_watch_says_that_a_run_is_unknown_when_there_never_was_one(past: Archive) -> None:
+    past.save(make_data())
+
+    done = run("watch", "20261122T999999Z")
+
+    assert (done.returncode, "is not among the past runs" in done.stderr) == (1, True)
+
+
 def test_watch_prints_lines_until_the_run_is_closed(live: MadeUpRun) -> None:
     done = run("watch", "--json")
 
