@@ -33,7 +33,7 @@ _GROUP = {
     "CallsPerSecond": "100",
     **_NETWORK,
 }
-_SECRET = f"arn:aws:secretsmanager:us-east-1:{_IDENTITY.account_id}:secret:database-abc"
+_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:database"
 # All that decides what a role is given.
 _STACKS = {
     "existing-proxy": {
