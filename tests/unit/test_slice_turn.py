@@ -275,3 +275,14 @@ def test_stacks_that_name_one_table_and_one_partner_share_its_rate() -> None:
     assert first.lease is not None
     assert second.lease is not None
     assert second.lease.start == first.lease.end
+
+
+@pytest.mark.parametrize("start", [NOW + 199.9, NOW + 201, 9e10])
+def test_lease_whose_slots_come_after_the_time_for_calls_is_refused_and_not_waited_for(start: float) -> None:
+    world = World(calls_in_flight=800)
+    lease = {"lane": "lane0", "start": int(start * 1e6), "gap": 8591, "calls": 250}
+
+    turn = world.take(0, lease=lease, deadline=NOW + 199)
+
+    assert isinstance(turn, Turn)
+    assert (turn.is_refused, turn.lease, world.now) == (True, None, NOW)

@@ -125,13 +125,14 @@ class SliceLimit:
         turn = Turn(calls_in_flight)
         now = first = self._now()
         if self._limit is not None:
-            turn.lease = self._take_lease(
-                self._limit, slice_, now + seconds_left if waits_until is None else waits_until
-            )
-            if turn.lease is None:
-                turn.is_refused = True
+            until = now + seconds_left if waits_until is None else waits_until
+            turn.lease = self._take_lease(self._limit, slice_, until)
+            if turn.lease is not None:
+                first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
+            # An event may bring a lease of any time, and one that was good is late when the partner's clock has slowed down.
+            if turn.lease is None or first >= until:
+                turn.lease, turn.is_refused = None, True
                 return turn
-            first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
             wait = first - now - EARLY_SECONDS
             if waits_until is not None and wait >= SHORTEST_WAIT_SECONDS and first < waits_until:
                 return Wait(int(wait), turn.lease)

@@ -1,5 +1,6 @@
 """The functions' events, each through the function's own logic, with everything behind it in memory."""
 
+import asyncio
 import importlib.util
 import json
 import sys
@@ -33,6 +34,7 @@ from tests.fakes.row_stream import MemoryStream
 from tests.fuzz.target import Target
 
 ROOT = Path(__file__).resolve().parents[3]
+NOW = 1_795_000_000.0
 USERS = [User(f"user-{number}", "acme") for number in range(12)]
 
 
@@ -79,10 +81,27 @@ def _check_answer(answer: Any) -> None:
     assert sum(chunk["user_count"] for chunk in answer.get("chunks", [])) == answer.get("users_listed", 0)
 
 
+class _VirtualTime:
+    """The time of the calls' loop, and of the pauses before it."""
+
+    def __init__(self) -> None:
+        self._paused = 0.0
+
+    def now(self) -> float:
+        try:
+            return NOW + self._paused + asyncio.get_running_loop().time()
+        except RuntimeError:
+            return NOW + self._paused
+
+    def pause(self, seconds: float) -> None:
+        assert seconds < 300  # an invocation ends before
+        self._paused += seconds
+
+
 def _sync_users(data: bytes) -> dict[str, Any]:
     asked = read_event(data)
     slice_ = Slice.from_event(asked)
-    table = MemoryTable()
+    table, virtual = MemoryTable(), _VirtualTime()
     store = MemoryStore()
     store.put(f"runs/{RUN}/chunks/00000.json", encode_chunk(RUN, 0, USERS))
     return sync_users(
@@ -95,7 +114,7 @@ def _sync_users(data: bytes) -> dict[str, Any]:
         stream=MemoryStream(),
         partner=VirtualRunner(ScriptedPartner({f"/{user.user_id}": [{"value": 1}] for user in USERS})),
         observer=RecordingObserver(),
-        limit=Limits(lambda _: table).of_event(asked),
+        limit=Limits(lambda _: table, virtual.now, virtual.pause).of_event(asked),
     )
 
 
@@ -198,6 +217,7 @@ TARGETS = (
             event(run_id=RUN, chunk=0, start=2, end=12),
             event(run_id=RUN, chunk=0, start=2, end=12, limit=_LIMIT | {"calls_per_second": 0}, lease=None),
             event(run_id=RUN, chunk=0, start=2, end=12, deadline=1.0, limit=_LIMIT, lease=_LEASE),
+            event(run_id=RUN, chunk=0, start=2, end=12, deadline=1_795_000_200_000, limit=_LIMIT, lease=_LEASE),
         ),
         (NotDeliveredError, BatchError),
         (
