@@ -129,7 +129,7 @@ class SliceLimit:
             turn.lease = self._take_lease(self._limit, slice_, until)
             if turn.lease is not None:
                 first = self._limit.clock.when(turn.lease.start) / MICROSECONDS
-            # An event may bring a lease of any time, and one that was good is late when the partner's clock has slowed down.
+            # An event may bring a lease of any time, and a good one is late when the partner's clock has slowed down.
             if turn.lease is None or first >= until:
                 turn.lease, turn.is_refused = None, True
                 return turn
