@@ -193,7 +193,7 @@ def test_closing_stops_waiting_when_its_time_is_over() -> None:
     assert stage.database.queries < 45
 
 
-@pytest.mark.parametrize(("began_before", "waits"), [(100, 60.0), (250, 35.0), (285, 0.0), (400, 0.0)])
+@pytest.mark.parametrize(("began_before", "waits"), [(100, 60.0), (250, 35.0), (285, 0.0), (294, 0.0)])
 def test_closing_waits_no_longer_than_its_execution_lives(began_before: int, waits: float) -> None:
     """Else slices that end late leave a run without an account: the state machine would end first."""
     stage = Stage()
@@ -202,6 +202,15 @@ def test_closing_waits_no_longer_than_its_execution_lives(began_before: int, wai
     answer = stage.close(wait_seconds=60)
 
     assert (answer["status"], stage.observer.line("run closed")["waited_seconds"]) == ("INCOMPLETE", waits)
+
+
+def test_closing_waits_for_whoever_calls_it_when_the_execution_is_over() -> None:
+    """As by `batchctl invoke` or `sam local invoke`, with the event of an old run."""
+    stage = Stage()
+    stage.started = "2026-11-22T08:30:00.000Z"  # 1,000 s before
+
+    assert stage.close(wait_seconds=60)["status"] == "INCOMPLETE"
+    assert stage.observer.line("run closed")["waited_seconds"] == 60.0
 
 
 def test_closing_knows_how_long_its_execution_lives() -> None:

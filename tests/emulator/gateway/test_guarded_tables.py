@@ -34,6 +34,7 @@ class OnePolicy:
         assert service == "iam"
         answers: dict[str, dict[str, Any]] = {
             "ListRolePolicies": {"PolicyNames": ["limits"]},
+            "GetRole": {"Role": {"Arn": _ROLE}},
             "GetRolePolicy": {"PolicyDocument": json.dumps(_POLICY)},
             "ListAttachedRolePolicies": {"AttachedPolicies": []},
         }
