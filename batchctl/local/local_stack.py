@@ -139,7 +139,9 @@ def _partner_options(options: LocalOptions) -> PartnerApiOptions:
 def plan_stack(options: LocalOptions, given: dict[str, str], database: DatabaseUrl, partner_api_url: str) -> StackPlan:
     """The stack with this machine's parameters; those that were asked for by name win."""
     slice_size = options.users_per_invocation or int(given.get("UsersPerInvocation", FEW_USERS))
-    chunks_at_once, slices_at_once = WAITING_CONCURRENCY if slice_size < FEW_USERS else WORKING_CONCURRENCY
+    # Slices that wait for the partner's slots, or for the answers of a few calls, leave the cores to others.
+    waits = slice_size < FEW_USERS or {**given, **options.parameters}.get("CallsPerSecond", "0") != "0"
+    chunks_at_once, slices_at_once = WAITING_CONCURRENCY if waits else WORKING_CONCURRENCY
     local = {
         "ChunkConcurrency": str(chunks_at_once),
         "SliceConcurrency": str(slices_at_once),

@@ -8,7 +8,7 @@ from batchctl.errors import UsageError
 from batchctl.project_tree import TEMPLATE
 
 # SyncUsers environments at once. On two cores a handful keeps both busy with slices of a hundred users; with few users
-# an invocation the environments wait more than they work, so more of them are needed.
+# an invocation, or under a rate, the environments wait more than they work, so more of them are needed.
 # (chunks at once, slices at once in each). A slice's time is mostly its calls' where it has few users.
 WAITING_CONCURRENCY = (2, 15)
 WORKING_CONCURRENCY = (3, 2)
