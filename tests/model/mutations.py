@@ -141,7 +141,7 @@ MUTATIONS = (
     _one(
         "slice does not look at the stop switch",
         "sync_users.py",
-        "is_stopped=_says_yes(asked)",
+        "is_stopped=is_stopped",
         "is_stopped=False",
     ),
     _one("stop seen at the beginning of a slice alone", "sync_users.py", "                switch=switch,\n", ""),
